@@ -1,0 +1,805 @@
+"""Bluesky (AT Protocol), through the atproto SDK.
+
+Reads the account's notifications and its own posts back to a water mark; publishes replies under record keys that it
+chooses itself, so that the server refuses a second copy. Facts marked "seen" were observed on the real servers
+(PDS 0.4, AppView 0.0.221; ``tests/real`` runs against them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from connectors import kit
+from social.domain.errors import (
+    CannotTell,
+    ConnectorError,
+    CredentialsExpired,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    Uncertain,
+    Unreachable,
+)
+from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, PostKind, PostRef, Quarantined
+from social.domain.reply import Receipt, SentBy
+from social.ports import (
+    ALLOWED,
+    Capabilities,
+    ConnectorContext,
+    Cursor,
+    Idempotency,
+    LengthUnit,
+    Page,
+    Permission,
+    Quota,
+    ReplyRules,
+    RuleSource,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    import requests
+    from atproto import Client, Session, SessionEvent
+
+POST = "app.bsky.feed.post"
+#: What a notification must be about to be a customer's post; likes, follows and reposts are none.
+REASONS = {"mention": PostKind.MENTION, "quote": PostKind.QUOTE, "reply": PostKind.REPLY}
+#: getPosts takes 25 ids.
+LOOKUP_SIZE = 25
+#: How far a thread is read up and down (the AppView's own limits are 1,000 both ways).
+PARENTS, DEPTH = 80, 100
+#: The AppView files a post under the earlier of its author's clock and its own ("seen"). A customer whose clock is slow,
+#: or a backlog of the network's, puts new posts BELOW the newest one that we know, so every walk goes on for a while.
+OVERLAP = timedelta(minutes=10)
+#: Once an hour a walk goes back a whole day for those that came later still.
+SWEEP_EVERY, SWEEP_BACK = timedelta(hours=1), timedelta(hours=24)
+#: Ids kept in the cursor to tell new posts of the overlap from known ones; beyond it some come twice, none is lost.
+MOST_SEEN = 2000
+#: What ``since`` is where the first poll found nothing: whatever comes, however late, is new.
+BEGINNING = "1970-01-01T00:00:00.000Z"
+RENEWED_PART, RENEWED_FOR = "session", "session_for"
+TID_DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
+VISIBILITY = "app.bsky.feed.getPostThread"
+IMAGES = "https://cdn.bsky.app/img/feed_fullsize/plain"
+
+
+class BlueskyOptions(BaseModel):
+    """``[profiles.options]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: The account, such as "shop.bsky.social"; its app password is the credential.
+    handle: str = Field(min_length=3, max_length=253)
+    #: Read our own posts in every poll, so that an answer given in the network's app is seen by itself.
+    watch_own_posts: bool = True
+
+    @field_validator("handle")
+    @classmethod
+    def _a_handle(cls, value: str) -> str:
+        handle = value.removeprefix("@").lower()
+        if "." not in handle or "@" in handle or any(character.isspace() for character in handle):
+            raise ValueError('must be the whole handle, for example "shop.bsky.social" (not a mail address)')
+        return handle
+
+
+class BlueskySettings(kit.NetworkSettings):
+    """``[connectors.<kind>]``. ``base_url`` is where the account signs in: bsky.social, which passes requests on to the
+    account's own server (docs.bsky.app/docs/advanced-guides/entryway), or the address of a PDS of one's own. Nothing is
+    ever sent anywhere else, whatever the account's DID document says."""
+
+    base_url: str = "https://bsky.social"
+    page_size: int = Field(default=100, ge=10, le=100)
+
+
+class _SessionEnded(CredentialsExpired):
+    """The session, not the app password, is no longer good."""
+
+
+class _Absent(Unreachable):
+    """The network has no such post or record."""
+
+
+class _ServerFailed(Uncertain):
+    """The server answered a write with 5xx."""
+
+
+class _NoAccount(Unreachable):
+    """The author's account is deleted, deactivated or taken down, and with it whatever it held."""
+
+
+class _BadRequest(Unreachable):
+    """400 on a read: a paging token that is no longer good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """A walk over a list that is shown newest first, from its top back to ``floor``. Times are ISO 8601.
+
+    ``mark``: the newest time of the last whole walk. ``since``: how far the first page went; what is older is history.
+    ``seen``: id -> time of what was handed out and may be met again. The rest is the state of an unfinished walk.
+    """
+
+    mark: str | None = None
+    since: str | None = None
+    swept_at: str | None = None
+    seen: Mapping[str, str] = field(default_factory=dict)
+    token: str | None = None
+    top: str | None = None
+    floor: str | None = None
+
+    @classmethod
+    def resumed(cls, kept: Any) -> _Walk:
+        """From the cursor; keys of another version of this file are left out."""
+        return cls(**{name: value for name, value in (kept or {}).items() if name in cls.__dataclass_fields__})
+
+    def begun(self, now: datetime) -> _Walk:
+        """Choose how far back this walk goes; nothing to choose in the middle of one."""
+        if self.token is not None:
+            return self
+        if self.mark is None or self.swept_at is None:
+            return replace(self, swept_at=_iso(now))
+        due = kit.moment(self.swept_at) + SWEEP_EVERY <= now
+        floor = max(_back(self.mark, SWEEP_BACK if due else OVERLAP), self.since or BEGINNING)
+        return replace(self, floor=floor, swept_at=_iso(now) if due else self.swept_at)
+
+    def wants(self, native_id: str | None, time: str | None) -> bool:
+        """Neither known nor below the floor, where a page that reaches below it ends in known posts."""
+        return native_id not in self.seen and (self.floor is None or time is None or time >= self.floor)
+
+    def turned(self, token: str | None, met: Mapping[str, str], *, stop: bool) -> _Walk:
+        """After a page with the items ``met`` (id -> time): on with ``token``, or arrived."""
+        oldest, newest = min(met.values(), default=None), max(met.values(), default=None)
+        top = max(filter(None, (self.top, newest)), default=None)
+        following = _token_with_ties(token, one_time=oldest == newest)
+        walk = replace(self, top=top, token=following, seen=self._still_needed({**self.seen, **met}, top, oldest))
+        below = oldest is not None and self.floor is not None and oldest < self.floor
+        if token is None or stop or below:
+            mark = max(filter(None, (self.mark, top)), default=None)
+            since = self.since or (oldest if token is not None and oldest is not None else BEGINNING)
+            return replace(walk, token=None, top=None, floor=None, mark=mark, since=since)
+        if following == self.token:
+            # paging in a circle: read again from the old mark rather than lose something
+            return replace(walk, token=None, top=None, floor=None)
+        return walk
+
+    def _still_needed(self, seen: Mapping[str, str], top: str | None, edge: str | None) -> Mapping[str, str]:
+        """The next walk's overlap, the last one's, and the ties at the edge of this page."""
+        ranges = [(_back(time, OVERLAP), time) for time in (top, self.mark) if time] + ([(edge, edge)] if edge else [])
+        wanted = [item for item in seen.items() if any(low <= item[1] <= high for low, high in ranges)]
+        return dict(sorted(wanted, key=lambda item: item[1], reverse=True)[:MOST_SEEN])
+
+
+class BlueskyConnector:
+    """One account. See ``social.ports.Connector``."""
+
+    kind: ClassVar[str] = "bluesky"
+    label: ClassVar[str] = "Bluesky"
+    Options: ClassVar[type[BaseModel]] = BlueskyOptions
+    Settings: ClassVar[type[BaseModel]] = BlueskySettings
+    credential_parts: ClassVar[tuple[str, ...]] = ("app_password",)
+    # The official app edits nothing, but other clients can overwrite a record; the AppView shows the new text ("seen").
+    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    reply_rules: ClassVar[ReplyRules] = ReplyRules(
+        length_limit=300,
+        length_unit=LengthUnit.GRAPHEMES,
+        idempotency=Idempotency.SERVER_KEY,
+        read_lag=timedelta(0),  # our own server answers for our own records, not the index
+        automation_label_required=True,
+        sources=(
+            RuleSource(
+                rule="A post has at most 300 graphemes and 3,000 bytes.",
+                source="lexicon app.bsky.feed.post",
+                as_of=date(2026, 11, 22),
+            ),
+            RuleSource(
+                rule="A record key that is taken is refused; a post's key must be a TID.",
+                source="PDS 0.4 (com.atproto.repo.createRecord), tests/real",
+                as_of=date(2026, 11, 22),
+            ),
+            RuleSource(
+                rule="Automation interacts only with people who addressed the account (opt-in).",
+                source="https://atproto.com/guides/bot-tutorial",
+                as_of=date(2026, 10, 2),
+            ),
+            RuleSource(
+                rule="An automated account should say so with the self-label on its profile.",
+                source="https://atproto.com/guides/bot-tutorial",
+                as_of=date(2026, 10, 2),
+            ),
+            RuleSource(
+                rule="Creating records: 5,000 points an hour and 35,000 a day, 3 points each; 300 sign-ins a day.",
+                source="https://docs.bsky.app/docs/advanced-guides/rate-limits",
+                as_of=date(2026, 11, 21),
+            ),
+        ),
+    )
+
+    def __init__(self, context: ConnectorContext) -> None:
+        self._context = context
+        self._clock = context.clock
+        self._resource = f'profile "{context.profile}"'
+        self._settings = kit.opened_settings(BlueskySettings, context, self.kind)
+        self._options = kit.opened_options(BlueskyOptions, context)
+        kit.opened_secrets(context, self.credential_parts, public=(RENEWED_FOR,))
+        self._quota = kit.QuotaBook()
+        self._me: Author | None = None
+        self._signing_in = threading.Lock()
+        self._client, self._session = _signed_out(self._settings, context, self._resource, self._inspect)
+        self._client.on_session_change(self._session_changed)
+
+    @classmethod
+    def open(cls, context: ConnectorContext) -> BlueskyConnector:
+        return cls(context)
+
+    def identity(self) -> Author:
+        if self._me is None:
+            self._sign_in(stale=None)
+        assert self._me is not None  # a sign-in that comes back has told who we are
+        return self._me
+
+    def quota(self) -> tuple[Quota, ...]:
+        return self._quota.seen()
+
+    def close(self) -> None:
+        self._session.close()
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def fetch(self, cursor: Cursor | None) -> Page:
+        """Mentions, quotes and replies, and our own posts. The cursor holds one walk a stream.
+
+        An account that our account mutes, blocks or is blocked by is left out by the network itself.
+        """
+        streams = {"customers": self._notifications}
+        if self._options.watch_own_posts:
+            streams["own"] = self._own_posts
+        walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
+        posts: list[FetchedPost] = []
+        quarantined: list[Quarantined] = []
+        for stream in [stream for stream in walks if walks[stream].token] or list(walks):
+            # the first poll sets the mark; a stream that is switched on later does the same
+            first = stream not in (cursor or {})
+            walks[stream], read, bad = self._step(streams[stream], walks[stream], first=first)
+            posts += read
+            quarantined += bad
+        posts.sort(key=lambda post: (post.created_at, post.native_id))
+        return Page(
+            posts=tuple(posts),
+            quarantined=tuple(quarantined),
+            cursor={stream: asdict(walk) for stream, walk in walks.items()},
+            more=any(walk.token for walk in walks.values()),
+        )
+
+    def _step(
+        self, page: Callable[[str | None], tuple[object, str | None]], walk: _Walk, *, first: bool
+    ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]]:
+        walk = walk.begun(self._clock.now())
+        try:
+            items, token = page(walk.token)
+        except _BadRequest:
+            if walk.token is None:
+                raise
+            # the network forgot its own token: from the top again, with what was already handed out left out
+            return replace(walk, token=None, top=None, floor=None), [], []
+        met = _times(items)
+        if isinstance(items, list):
+            items = [item for item in items if walk.wants(_uri(item), met.get(_uri(item) or ""))]
+        posts, bad = kit.read_items(items, self._post, id_key="uri")
+        return walk.turned(token, met, stop=first), posts, bad
+
+    def _notifications(self, token: str | None) -> tuple[object, str | None]:
+        answer = self._read(
+            "app.bsky.notification.listNotifications",
+            reasons=list(REASONS),
+            limit=self._settings.page_size,
+            cursor=token,
+            # without it an account that chose "priority notifications" in the app would see those it follows only
+            priority="false",
+        )
+        items = answer.get("notifications")
+        if isinstance(items, list):
+            items = [item for item in items if not isinstance(item, dict) or item.get("reason") in REASONS]
+        return items, _text_or_none(answer.get("cursor"))
+
+    def _own_posts(self, token: str | None) -> tuple[object, str | None]:
+        answer = self._read(
+            "app.bsky.feed.getAuthorFeed",
+            actor=self.identity().native_id,
+            filter="posts_with_replies",
+            limit=self._settings.page_size,
+            cursor=token,
+        )
+        items = answer.get("feed")
+        if isinstance(items, list):
+            # an entry with a reason is a repost, or a post pinned to the top
+            entries = [item for item in items if isinstance(item, dict) and not item.get("reason")]
+            items = [entry["post"] for entry in entries if "post" in entry]
+        return items, _text_or_none(answer.get("cursor"))
+
+    def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
+        ids = [post.native_id for post in posts]
+        state: dict[str, FetchedPost | Gone] = {}
+        for start in range(0, len(ids), LOOKUP_SIZE):
+            part = ids[start : start + LOOKUP_SIZE]
+            views = self._read("app.bsky.feed.getPosts", uris=part).get("posts")
+            read, _ = kit.read_items(views, self._post, id_key="uri")
+            state.update({post.native_id: post for post in read})
+            for native_id in part:
+                if native_id not in state and (gone := self._gone(native_id)) is not None:
+                    state[native_id] = gone
+        return state
+
+    def _gone(self, native_id: str) -> Gone | None:
+        """The index also leaves out posts of those who blocked us; only the author's repository knows the truth."""
+        try:
+            return Gone(native_id=native_id) if self._record(native_id) is None else None
+        except _NoAccount:
+            return Gone(native_id=native_id, reason="the account is closed")
+
+    def thread(self, post: PostRef) -> Sequence[FetchedPost]:
+        """The branch of the conversation that ``post`` is in: from the root where its own author wrote that, else from the
+        first post under the root, so that a popular root is not read with all that is under it."""
+        found = self._branch(post.native_id)
+        chain = [found[post.native_id]] if post.native_id in found else []
+        while chain and (above := found.get(chain[-1].in_reply_to or "")) is not None and above not in chain:
+            chain.append(above)
+        if not chain:
+            # the post itself is gone; the rest of its thread may stand
+            found = self._branch(post.thread_root) if post.thread_root != post.native_id else {}
+        else:
+            top = chain[-1] if chain[-1].author.native_id == post.author_id or len(chain) == 1 else chain[-2]
+            if top.native_id != post.native_id:
+                found |= self._branch(top.native_id)
+        return sorted(found.values(), key=lambda item: (item.created_at, item.native_id))
+
+    def _branch(self, native_id: str) -> dict[str, FetchedPost]:
+        """A post with everything above and below it that we may see."""
+        try:
+            answer = self._read("app.bsky.feed.getPostThread", uri=native_id, depth=DEPTH, parentHeight=PARENTS)
+        except _Absent:
+            return {}
+        views: list[Any] = []
+        waiting = [answer.get("thread")]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, dict) and "post" in node:  # else not found, or blocked
+                views.append(node["post"])
+                waiting += [node.get("parent"), *(node.get("replies") or ())]
+        return {post.native_id: post for post in kit.read_items(views, self._post, id_key="uri")[0]}
+
+    # --- replying -----------------------------------------------------------------------------------------------------
+
+    def can_reply(self, post: PostRef) -> Verdict:
+        hindrance = self._hindrance(post)
+        if hindrance is None:
+            return ALLOWED
+        return Verdict(permission=Permission.OPEN_IN_APP, reason=hindrance[1], source=VISIBILITY)
+
+    def _hindrance(self, post: PostRef) -> tuple[RefusalReason, str] | None:
+        """The server accepts a reply to a deleted post, to somebody who blocked us, and where replies are closed; nobody
+        would see it ("seen"). So we look before we write."""
+        try:
+            answer = self._read("app.bsky.feed.getPostThread", uri=post.native_id, depth=0, parentHeight=0)
+        except _Absent:
+            return RefusalReason.GONE, "The post is deleted."
+        node = _object(answer.get("thread"))
+        view = _object(node.get("post"))
+        viewer = _object(_object((view or node).get("author")).get("viewer"))
+        if viewer.get("blockedBy"):
+            return RefusalReason.BLOCKED, "The author blocked the profile."
+        if viewer.get("blocking") or viewer.get("blockingByList") or node.get("blocked"):
+            return RefusalReason.BLOCKED, "The profile blocked the author."
+        if not view:
+            return RefusalReason.GONE, "The post is no longer visible to the profile."
+        if _object(view.get("viewer")).get("replyDisabled"):
+            return RefusalReason.REPLIES_DISABLED, "The author closed the replies."
+        return None
+
+    def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
+        cid, root_cid = post.native.get("cid"), post.native.get("root_cid")
+        if not cid or not root_cid:
+            raise Refused("the post's content id is unknown.", reason=RefusalReason.INVALID, resource=self._resource)
+        hindrance = self._hindrance(post)
+        if hindrance is not None:
+            raise Refused(hindrance[1], reason=hindrance[0], resource=self._resource)
+        record = {
+            "$type": POST,
+            "text": text,
+            "createdAt": _iso(self._clock.now()),
+            "reply": {
+                "root": {"uri": post.thread_root, "cid": root_cid},
+                "parent": {"uri": post.native_id, "cid": cid},
+            },
+        }
+        asked = {"repo": self.identity().native_id, "collection": POST, "rkey": record_key(key), "record": record}
+        try:
+            answer = self._call("com.atproto.repo.createRecord", asked)
+        except (_ServerFailed, Refused):
+            # a key that is taken is answered with a bare 500 ("seen"), like any other mishap
+            existing = self._known_reply(post, key)
+            if existing is None:
+                raise
+            return existing
+        uri = _text_or_none(answer.get("uri"))
+        if uri is None:
+            raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
+        return Receipt(native_id=uri, published_at=kit.moment(record["createdAt"]), permalink=_permalink(uri))
+
+    def _known_reply(self, post: PostRef, key: str) -> Receipt | None:
+        """What a failed attempt may have left behind; an unanswered question is none, the engine asks again later."""
+        try:
+            return self.find_own_reply(post, "", key=key)
+        except ConnectorError:
+            return None
+
+    def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
+        """Exact and at once: our own server is asked for the record under the key that we chose."""
+        uri = f"at://{self.identity().native_id}/{POST}/{record_key(key)}"
+        try:
+            record = self._record(uri)
+        except (RateLimited, CredentialsExpired):
+            raise
+        except ConnectorError as error:
+            raise CannotTell(error.what, resource=self._resource) from None
+        if record is None:
+            return None
+        if _in_reply_to(record) != post.native_id:
+            raise CannotTell(f"{uri} is no reply to {post.native_id}.", resource=self._resource)
+        return Receipt(native_id=uri, published_at=_moment_or_none(record.get("createdAt")), permalink=_permalink(uri))
+
+    def _record(self, uri: str) -> Mapping[str, Any] | None:
+        """A record from its author's repository; ``None`` where it is surely absent."""
+        repository, collection, key = uri.removeprefix("at://").split("/")
+        try:
+            answer = self._read("com.atproto.repo.getRecord", repo=repository, collection=collection, rkey=key)
+        except _Absent:
+            return None
+        value = answer.get("value")
+        if not isinstance(value, dict):
+            raise Unreachable("a record without a value.", resource=self._resource)
+        return value
+
+    # --- the wire -----------------------------------------------------------------------------------------------------
+
+    def _read(self, name: str, **params: Any) -> Mapping[str, Any]:
+        return self._call(name, {key: value for key, value in params.items() if value is not None}, read=True)
+
+    def _call(self, name: str, given: dict[str, Any], *, read: bool = False) -> Mapping[str, Any]:
+        """One request. A session that ended is renewed once: such an answer means that nothing was done."""
+        from atproto_client.models.dot_dict import DotDict
+        from atproto_core.exceptions import AtProtocolError
+
+        def once() -> Mapping[str, Any]:
+            try:
+                if read:
+                    answer = self._client.invoke_query(name, params=DotDict(given))
+                else:
+                    headers = {"Content-Type": "application/json"}
+                    answer = self._client.invoke_procedure(name, data=DotDict(given), headers=headers)
+            except AtProtocolError as error:
+                # the SDK renews the session before a request and could not read the answer to that
+                raise Unreachable(kit.quoted(f"{type(error).__name__}: {error}"), resource=self._resource) from None
+            content: Mapping[str, Any] = answer.content  # the session lets only objects pass
+            return content
+
+        self.identity()
+        used = self._session_text
+        try:
+            return once()
+        except _SessionEnded:
+            self._sign_in(stale=used)
+            return once()
+
+    def _inspect(self, response: requests.Response, publishes: bool) -> None:
+        """Note the limits; turn the network's own refusals into our errors before the SDK sees them."""
+        method = urlsplit(response.request.url or "").path.rpartition("/")[2]
+        scope = _scope(method)
+        self._quota.note_headers(scope, response.headers, prefix="ratelimit-")
+        status = response.status_code
+        if status < 400:
+            return
+        name, words = _complaint(response)
+        said = f"the network answered {status} ({kit.quoted(name or 'no reason')}): {kit.quoted(words or 'no words')}"
+        if status == 429:
+            until = kit.reset_at(response.headers.get("ratelimit-reset"), now=self._clock.now())
+            raise RateLimited(said, until=until, scope=scope, resource=self._resource)
+        if name in {"AccountTakedown", "AccountDeactivated", "AccountSuspended"}:
+            next_step = "Look into the account in the network's app."
+            raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
+        if status == 401 or name in {"ExpiredToken", "InvalidToken"}:
+            if method == "com.atproto.server.createSession":
+                next_step = "Make a new app password and save it."
+                raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
+            raise _SessionEnded(said, resource=self._resource, next_step="Connect the profile again.")
+        if status == 400 and name in {"RecordNotFound", "NotFound"}:
+            raise _Absent(said, resource=self._resource)
+        if status == 400 and words.startswith("Could not find repo"):
+            raise _NoAccount(said, resource=self._resource)
+        if publishes and status >= 500:
+            raise _ServerFailed(said, resource=self._resource)
+        if status == 400 and publishes:
+            long = "too big" in words or "too long" in words
+            reason = RefusalReason.TOO_LONG if long else RefusalReason.INVALID
+            raise Refused(said, reason=reason, resource=self._resource)
+        if status == 400:
+            raise _BadRequest(said, resource=self._resource)
+
+    # --- the session --------------------------------------------------------------------------------------------------
+
+    @property
+    def _session_text(self) -> str | None:
+        """The SDK's own text form of the session: handle, DID, both tokens, server."""
+        return self._client.export_session_string() if self._me is not None else None
+
+    def _sign_in(self, *, stale: str | None) -> None:
+        """A session in the place of ``stale``: another thread's, another process's, or a new one by the app password.
+
+        Sign-ins are counted by the network (300 a day), so a session is kept and outlives restarts.
+        """
+        from atproto_core.exceptions import AtProtocolError
+
+        with self._signing_in:
+            if self._me is not None and self._session_text != stale:
+                return
+            secrets = kit.opened_secrets(self._context, self.credential_parts, public=(RENEWED_FOR,))
+            kept = secrets.get(RENEWED_PART)
+            if kept and kept != stale and secrets.get(RENEWED_FOR) == self._belongs_to and self._adopted(kept):
+                return
+            try:
+                self._client.login(self._options.handle, secrets["app_password"], fetch_bsky_profile=False)
+            except (AtProtocolError, ValueError) as error:
+                told = f"the answer to the sign-in cannot be read ({type(error).__name__})"
+                raise Unreachable(told, resource=self._resource) from None
+
+    @property
+    def _belongs_to(self) -> str:
+        """A kept session is used only for the account and the server that it was made with."""
+        return f"{self._options.handle} at {self._settings.base_url}"
+
+    def _adopted(self, kept: str) -> bool:
+        from atproto import Session
+        from atproto_core.exceptions import AtProtocolError
+
+        try:
+            if not Session.decode(kept).access_jwt_payload.exp:
+                return False
+            self._client.login(session_string=kept, fetch_bsky_profile=False)
+        except (AtProtocolError, ValueError, KeyError, TypeError):
+            return False  # damaged, or written by another version: the app password makes a new one
+        return True
+
+    def _session_changed(self, event: SessionEvent, session: Session) -> None:
+        """Called by the SDK before the first use of new tokens."""
+        kit.guard([session.access_jwt, session.refresh_jwt])
+        # the SDK would now go to whatever server the account's DID document names
+        self._client.update_base_url(self._settings.base_url)
+        if event.value != "import":
+            parts = {RENEWED_PART: session.encode(), RENEWED_FOR: self._belongs_to}
+            self._context.credentials.save(self._context.credential, parts)
+        self._me = Author(native_id=session.did, handle=session.handle)
+
+    # --- items --------------------------------------------------------------------------------------------------------
+
+    def _post(self, item: Mapping[str, Any]) -> FetchedPost:
+        """A notification or a post view: both have ``uri cid author record indexedAt``."""
+        me = self.identity()
+        uri, cid = kit.words(item.get("uri"), "uri"), kit.words(item.get("cid"), "cid")
+        record = item.get("record")
+        if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+            raise ValueError("the post has no text")
+        author = _author(item.get("author"))
+        ours = author.native_id == me.native_id
+        root = _reference(record, "root")
+        kind = REASONS.get(str(item.get("reason"))) or _kind(record, me.native_id)
+        languages = record.get("langs")
+        return FetchedPost(
+            native_id=uri,
+            revision=cid,
+            author=me if ours else author,
+            text=record["text"],
+            created_at=kit.moment(item.get("indexedAt")),
+            thread_root=str(root.get("uri") or uri),
+            kind=PostKind.OWN if ours else kind,
+            in_reply_to=_in_reply_to(record),
+            summoned=not ours and kind is not PostKind.REPLY,
+            ours=ours,
+            permalink=_permalink(uri),
+            language_hint=_text_or_none(languages[0]) if isinstance(languages, list) and languages else None,
+            media=_media(record.get("embed"), author.native_id),
+            native={"cid": cid, "root_cid": str(root.get("cid") or cid)},
+            raw=kit.small(item),
+        )
+
+
+def record_key(key: str) -> str:
+    """A valid TID (13 digits of 5 bits, top bit 0; atproto.com/specs/tid) that depends on nothing but ``key``."""
+    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
+    return "".join(TID_DIGITS[(number >> shift) & 31] for shift in range(60, -1, -5))
+
+
+def _signed_out(
+    settings: BlueskySettings,
+    context: ConnectorContext,
+    resource: str,
+    inspect: Callable[[requests.Response, bool], None],
+) -> tuple[Client, Any]:
+    """The SDK's client on our own session: its built-in one knows no total time-out and follows redirects."""
+    from atproto import Client
+    from atproto_client.request import RequestBase, Response
+
+    from connectors.session import NetworkSession
+
+    session = NetworkSession(
+        origin=settings.base_url, settings=settings, clock=context.clock, resource=resource, inspect=inspect
+    )
+
+    class BoundedRequest(RequestBase):  # type: ignore[misc]  # the SDK has no types
+        """What the SDK asks of its HTTP half."""
+
+        def get(self, url: str, **asked: Any) -> Response:
+            return self._send("GET", url, asked)
+
+        def post(self, url: str, **asked: Any) -> Response:
+            return self._send("POST", url, asked)
+
+        def _send(self, method: str, url: str, asked: Mapping[str, Any]) -> Response:
+            answer = session.exchange(
+                method,
+                url,
+                publishes=url.endswith("/com.atproto.repo.createRecord"),
+                headers=self.get_headers(asked.get("headers")),
+                params=asked.get("params"),
+                data=(asked.get("content") or "").encode(),
+            )
+            status, content = answer.status_code, answer.json()
+            return Response(success=True, status_code=status, content=content, headers=dict(answer.headers))
+
+    return Client(settings.base_url, request=BoundedRequest()), session
+
+
+def _scope(method: str) -> str:
+    if method == "com.atproto.repo.createRecord":
+        return "write"
+    return "session" if method.startswith("com.atproto.server.") else "read"
+
+
+def _complaint(response: requests.Response) -> tuple[str, str]:
+    """The ``error`` and ``message`` of an XRPC error."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return "", response.reason or ""
+    answer = answer if isinstance(answer, dict) else {}
+    return str(answer.get("error") or ""), str(answer.get("message") or "")
+
+
+def _iso(time: datetime) -> str:
+    """As the network writes times; texts of this form sort like the times."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _back(time: str, by: timedelta) -> str:
+    return _iso(kit.moment(time) - by)
+
+
+def _moment_or_none(value: object) -> datetime | None:
+    try:
+        return kit.moment(value)
+    except ValueError:
+        return None
+
+
+def _token_with_ties(token: str | None, *, one_time: bool) -> str | None:
+    """Where the next page starts. A page of notifications may end between two posts of the same millisecond, and the
+    token, which is that time, goes on BELOW it: the others would be lost ("seen"). So the next page starts a millisecond
+    higher, and what comes twice is left out by its id. No use where a whole page has one time; tokens of another form are
+    left alone."""
+    time = _moment_or_none(token)
+    if time is None or one_time:
+        return token
+    return _iso(time + timedelta(milliseconds=1))
+
+
+def _uri(item: object) -> str | None:
+    return _text_or_none(item.get("uri")) if isinstance(item, dict) else None
+
+
+def _times(items: object) -> dict[str, str]:
+    """Id -> time of a page's items; those without either cannot be told apart and are left out."""
+    found = {}
+    for item in items if isinstance(items, list) else ():
+        uri, time = _uri(item), _moment_or_none(item.get("indexedAt")) if isinstance(item, dict) else None
+        if uri is not None and time is not None:
+            found[uri] = _iso(time)
+    return found
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _permalink(uri: str) -> str:
+    author, _, key = uri.removeprefix("at://").split("/")
+    return f"https://bsky.app/profile/{author}/post/{key}"
+
+
+def _author(told: object) -> Author:
+    if not isinstance(told, dict):
+        raise ValueError("the post has no author")
+    did = kit.words(told.get("did"), "the author's did")
+    labels = told.get("labels")
+    return Author(
+        native_id=did,
+        # the network's own word for a handle that does not lead back to the account
+        handle=None if told.get("handle") == "handle.invalid" else _text_or_none(told.get("handle")),
+        display_name=_text_or_none(told.get("displayName")),
+        is_bot=any(
+            isinstance(label, dict) and label.get("val") == "bot" and label.get("src") == did
+            for label in (labels if isinstance(labels, list) else ())
+        ),
+    )
+
+
+def _reference(record: Mapping[str, Any], which: str) -> Mapping[str, Any]:
+    reply = record.get("reply")
+    found = reply.get(which) if isinstance(reply, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _in_reply_to(record: Mapping[str, Any]) -> str | None:
+    return _text_or_none(_reference(record, "parent").get("uri"))
+
+
+def _kind(record: Mapping[str, Any], me: str) -> PostKind:
+    """From the post alone: does it mention us, quote us, or is it merely in the same thread?"""
+    if me in _mentioned(record):
+        return PostKind.MENTION
+    embed = record.get("embed")
+    for quoted in (embed, embed.get("record")) if isinstance(embed, dict) else ():
+        record_of = quoted.get("record") if isinstance(quoted, dict) else None
+        reference = record_of if isinstance(record_of, dict) else quoted
+        if isinstance(reference, dict) and str(reference.get("uri", "")).startswith(f"at://{me}/"):
+            return PostKind.QUOTE
+    return PostKind.REPLY
+
+
+def _mentioned(record: Mapping[str, Any]) -> Iterable[str]:
+    """The accounts that the text @mentions."""
+    for facet in record.get("facets") or ():
+        for feature in (facet.get("features") if isinstance(facet, dict) else None) or ():
+            if isinstance(feature, dict) and feature.get("did"):
+                yield str(feature["did"])
+
+
+def _media(embed: object, author: str) -> tuple[Media, ...]:
+    """References, from the record itself: a notification has no other form of them."""
+    if not isinstance(embed, dict):
+        return ()
+    if isinstance(embed.get("media"), dict):  # a quote with pictures
+        return _media(embed["media"], author)
+    found = []
+    for image in embed.get("images") or ():
+        if isinstance(image, dict):
+            link = (image.get("image") or {}).get("ref") or {}
+            cid = link.get("$link") if isinstance(link, dict) else None
+            url = f"{IMAGES}/{author}/{cid}" if cid else None
+            found.append(Media(kind=MediaKind.IMAGE, url=url, description=_text_or_none(image.get("alt"))))
+    if isinstance(embed.get("video"), dict):
+        found.append(Media(kind=MediaKind.VIDEO, description=_text_or_none(embed.get("alt"))))
+    external = embed.get("external")
+    if isinstance(external, dict):
+        link_to, title = _text_or_none(external.get("uri")), _text_or_none(external.get("title"))
+        found.append(Media(kind=MediaKind.LINK, url=link_to, description=title))
+    return tuple(found)

@@ -1,0 +1,671 @@
+"""A Facebook Page, Graph API, through facebook-sdk.
+
+Watches the comments under the page's newest posts, what visitors wrote on the page and what tags it; publishes
+comments. One request an edge brings the posts with their newest comments in it; only a post with more news than that
+costs another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors import kit
+from social.domain.errors import (
+    CannotTell,
+    ConnectorError,
+    CredentialsExpired,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    Uncertain,
+    Unreachable,
+)
+from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, PostKind, PostRef, Quarantined
+from social.domain.reply import Receipt, SentBy
+from social.ports import (
+    ALLOWED,
+    Capabilities,
+    ConnectorContext,
+    Cursor,
+    Idempotency,
+    LengthUnit,
+    Page,
+    Permission,
+    Quota,
+    ReplyRules,
+    RuleSource,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+    from connectors.session import NetworkSession
+
+log = logging.getLogger(__name__)
+
+ORIGIN = "https://graph.facebook.com"  # built into facebook-sdk
+COMMENT_FIELDS = "id,message,from,created_time,parent{id},permalink_url,message_tags,attachment"
+POST_FIELDS = "id,message,story,from,created_time,permalink_url,full_picture"
+NEWEST_FIRST = {"filter": "stream", "order": "reverse_chronological"}
+COMMENTS_WITH_POST = 25
+COMMENTS_PAGE = 100
+#: Comments since a customer's post that are looked through for our answer: ten pages.
+THREAD_PAGES = 10
+#: A walk back to a water mark that is longer goes in a circle: 20,000 comments.
+LONGEST_WALK = 200
+#: The network's ``ids`` parameter takes 50.
+IDS_AT_ONCE = 50
+#: More marks than posts that can be watched at once.
+MOST_MARKS = 400
+#: Comments appear a little out of order; this much before the newest is looked at again.
+OVERLAP = timedelta(minutes=2)
+#: Clocks of two machines differ.
+SKEW = timedelta(minutes=10)
+SLOW_DOWN_AT = 95.0
+REPORT_AT = 80.0
+
+#: Edges of the page with posts, and what a stranger's post there is.
+EDGES: Mapping[str, PostKind] = {
+    "published_posts": PostKind.OWN,
+    "visitor_posts": PostKind.VISITOR_POST,
+    "tagged": PostKind.TAGGED,
+}
+
+# Error codes: https://developers.facebook.com/docs/graph-api/guides/error-handling and .../overview/rate-limiting
+THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
+TRANSIENT = frozenset({1, 2})
+TOKEN = frozenset({102, 190})
+PERMISSION = frozenset({3, 10, *range(200, 300)})
+ABUSE = 368
+DUPLICATE = 506
+ALIAS_UNKNOWN = 803
+INVALID = 100
+MISSING_SUBCODE = 33
+TOKEN_SUBCODES = {
+    458: "the app was removed by the account",
+    459: "the account must log in at facebook.com first",
+    460: "the password was changed",
+    463: "the token has expired",
+    464: "the account is not confirmed",
+    467: "the token is invalid",
+}
+
+
+class FacebookOptions(BaseModel):
+    """``[profiles.options]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Refuse to work if the token belongs to another page.
+    page_id: str | None = Field(default=None, pattern=r"^[0-9]{1,32}$")
+    #: How many of the newest posts of each edge are watched for comments.
+    watched_posts: int = Field(default=25, ge=1, le=100)
+    visitor_posts: bool = True
+    tagged: bool = True
+
+
+class FacebookSettings(kit.NetworkSettings):
+    """``[connectors.<kind>]``."""
+
+    base_url: str = ORIGIN
+    graph_version: str = Field(default="v25.0", pattern=r"^v[0-9]{1,2}\.[0-9]$")
+
+
+class _Missing(Unreachable):
+    """The object does not exist or is not visible to this token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """Everything before ``since`` is known, and of the time after it what ``seen`` holds (id -> time)."""
+
+    since: datetime
+    seen: Mapping[str, datetime] = field(default_factory=dict)
+
+    def is_new(self, native_id: str, at: datetime) -> bool:
+        return at >= self.since and native_id not in self.seen
+
+    def after(self, items: Mapping[str, datetime]) -> _Mark:
+        seen = {**self.seen, **items}
+        since = max([self.since, *(at - OVERLAP for at in seen.values())])
+        return _Mark(since=since, seen={native_id: at for native_id, at in seen.items() if at >= since})
+
+    def knowing(self, unread: Iterable[str]) -> _Mark:
+        """Items that could not be read have no time to trust: while they stand on the page, they are known by id."""
+        return replace(self, seen={**dict.fromkeys(unread, self.since), **self.seen})
+
+    def to_json(self) -> dict[str, Any]:
+        return {"since": self.since.isoformat(), "seen": {key: at.isoformat() for key, at in self.seen.items()}}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> _Mark:
+        seen = {key: kit.moment(at) for key, at in kept["seen"].items()}
+        return cls(since=kit.moment(kept["since"]), seen=seen)
+
+
+@dataclass(slots=True)
+class _Round:
+    """One ``fetch`` in the making: what was read, the marks as they become, the walks that are not at their end."""
+
+    floor: datetime
+    marks: dict[str, _Mark]
+    first: bool
+    posts: dict[tuple[str, str], FetchedPost] = field(default_factory=dict)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, cursor: Cursor | None, now: datetime) -> _Round:
+        if cursor is None:
+            return cls(floor=now - SKEW, marks={}, first=True)
+        marks = {name: _Mark.from_json(kept) for name, kept in cursor["marks"].items()}
+        return cls(floor=kit.moment(cursor["floor"]), marks=marks, first=False)
+
+    def mark(self, name: str) -> _Mark:
+        return self.marks.get(name) or _Mark(since=self.floor)
+
+    def take(self, name: str, mark: _Mark, page: _Items) -> bool:
+        """Keep what is new by ``mark``, move the mark of ``name``; true if the page ended before reaching ``mark``."""
+        times = {post.native_id: post.created_at for post in page.posts}
+        for post in page.posts:
+            if self.first or mark.is_new(post.native_id, post.created_at):
+                self.posts.setdefault((post.native_id, post.revision), post)
+        self.quarantined += [bad for bad in page.quarantined if bad.native_id is None or bad.native_id not in mark.seen]
+        unread = [bad.native_id for bad in page.quarantined if bad.native_id is not None]
+        self.marks[name] = self.mark(name).after(times).knowing(unread)
+        oldest = min(times.values(), default=None)
+        return page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
+
+    def walk_on(self, name: str, mark: _Mark, page: _Items, pages: int) -> None:
+        """Go on behind ``page`` in the next call, back to ``mark`` as it was before this walk."""
+        self.pending.append({"edge": name, "after": page.after, "mark": mark.to_json(), "pages": pages})
+
+    def _kept(self) -> list[str]:
+        """The edges and the posts that were touched last: a post that is not watched any more may come back."""
+        posts = [name for name in self.marks if name not in EDGES]
+        posts.sort(key=lambda name: self.marks[name].since, reverse=True)
+        return [*(edge for edge in EDGES if edge in self.marks), *posts[:MOST_MARKS]]
+
+    def page(self, pending: Sequence[Mapping[str, Any]]) -> Page:
+        left = [*pending, *self.pending]
+        return Page(
+            posts=tuple(sorted(self.posts.values(), key=lambda post: (post.created_at, post.native_id))),
+            quarantined=tuple(self.quarantined),
+            cursor={
+                "floor": self.floor.isoformat(),
+                "marks": {name: self.marks[name].to_json() for name in self._kept()},
+                "pending": left,
+            },
+            more=bool(left),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Items:
+    """One page of an edge. ``after`` is the place to go on from, ``None`` at the end."""
+
+    posts: Sequence[FetchedPost]
+    quarantined: Sequence[Quarantined]
+    raw: Sequence[Mapping[str, Any]]
+    after: str | None
+
+
+class FacebookConnector:
+    """One page. See ``social.ports.Connector``."""
+
+    kind: ClassVar[str] = "facebook"
+    label: ClassVar[str] = "Facebook"
+    Options: ClassVar[type[BaseModel]] = FacebookOptions
+    Settings: ClassVar[type[BaseModel]] = FacebookSettings
+    credential_parts: ClassVar[tuple[str, ...]] = ("access_token", "app_secret")
+    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    reply_rules: ClassVar[ReplyRules] = ReplyRules(
+        length_limit=8000,
+        length_unit=LengthUnit.CHARACTERS,
+        idempotency=Idempotency.LOOKUP,
+        read_lag=timedelta(seconds=60),
+        private_reply_window=timedelta(days=7),
+        private_replies_per_comment=1,
+        sources=(
+            RuleSource(
+                rule="A page may comment under its own posts, visitors' posts and posts that tag it, without a window.",
+                source="https://developers.facebook.com/docs/graph-api/reference/object/comments",
+                as_of=date(2026, 9, 1),
+            ),
+            RuleSource(
+                rule="One private reply a comment, within 7 days of it.",
+                source="https://developers.facebook.com/docs/messenger-platform/discovery/private-replies",
+                as_of=date(2026, 9, 1),
+            ),
+            RuleSource(
+                rule="A comment has at most 8,000 characters.",
+                source="Facebook's own comment form; the Graph API reference states no number",
+                as_of=date(2026, 9, 1),
+            ),
+        ),
+    )
+
+    def __init__(self, context: ConnectorContext) -> None:
+        import facebook
+
+        from connectors.session import NetworkSession
+
+        self._settings = kit.opened_settings(FacebookSettings, context, self.kind)
+        self._options = kit.opened_options(FacebookOptions, context)
+        secrets = kit.opened_secrets(context, self.credential_parts)
+        self._clock = context.clock
+        self._resource = f'profile "{context.profile}"'
+        token = secrets["access_token"]
+        # proves with every call that the token is used by the app that it was made for
+        self._proof = hmac.new(secrets["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
+        kit.guard([self._proof])
+        self._quota = kit.QuotaBook()
+        self._pause: tuple[str, datetime] | None = None
+        self._reported: set[str] = set()
+        self._me: Author | None = None
+        self._session: NetworkSession = NetworkSession(
+            origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
+        )
+        self._graph = facebook.GraphAPI(access_token=token, session=self._session)
+        # the constructor only knows versions up to 3.1
+        self._graph.version = self._settings.graph_version
+
+    @classmethod
+    def open(cls, context: ConnectorContext) -> FacebookConnector:
+        return cls(context)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def identity(self) -> Author:
+        if self._me is None:
+            page = self._object("me", "id,name,username")
+            native_id = str(page.get("id") or "")
+            if not native_id:
+                raise Unreachable("the network did not say who we are.", resource=self._resource)
+            if self._options.page_id not in {None, native_id}:
+                raise CredentialsExpired(
+                    f"the token belongs to page {native_id}, the options name page {self._options.page_id}.",
+                    resource=self._resource,
+                    next_step="Connect the profile with a token of its own page.",
+                )
+            self._me = Author(native_id=native_id, handle=page.get("username"), display_name=page.get("name"))
+        return self._me
+
+    def fetch(self, cursor: Cursor | None) -> Page:
+        """A round over the edges; where one holds more news than a page, the next calls walk on before a new round."""
+        self._slow_down()
+        turn = _Round.begin(cursor, self._clock.now())
+        pending = list((cursor or {}).get("pending") or ())
+        if pending:
+            self._walk_on(turn, pending.pop(0))
+            return turn.page(pending)
+        for edge in self._edges():
+            page = self._posts(edge, limit=self._options.watched_posts)
+            self._take_posts(turn, edge, turn.mark(edge), page)
+        return turn.page(())
+
+    def _edges(self) -> list[str]:
+        switches = {"visitor_posts": self._options.visitor_posts, "tagged": self._options.tagged}
+        return [edge for edge in EDGES if switches.get(edge, True)]
+
+    def _walk_on(self, turn: _Round, walk: Mapping[str, Any]) -> None:
+        mark = _Mark.from_json(walk["mark"])
+        edge, after, pages = walk["edge"], walk["after"], walk["pages"]
+        if edge in EDGES:
+            page = self._posts(edge, limit=self._options.watched_posts, after=after)
+        else:
+            page = self._comments(edge, after=after)
+        if page.after == after or pages >= LONGEST_WALK:
+            log.error("%s: the pages of %s go in a circle after %d; the walk ends here.", self._resource, edge, pages)
+            page = replace(page, after=None)
+        take = self._take_posts if edge in EDGES else self._take_comments
+        take(turn, edge, mark, page, pages + 1)
+
+    def _take_posts(self, turn: _Round, edge: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
+        # our own old posts are of no interest, so that edge is never walked
+        if turn.take(edge, mark, page) and edge != "published_posts":
+            turn.walk_on(edge, mark, page, pages)
+        for item in page.raw:
+            post_id, listed = item.get("id"), item.get("comments")
+            if isinstance(post_id, str):
+                before = turn.mark(post_id)
+                self._take_comments(turn, post_id, before, self._read_page(listed or {}, self._comment_of(post_id)))
+
+    def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
+        if turn.take(post_id, mark, page):
+            turn.walk_on(post_id, mark, page, pages)
+
+    def _posts(self, edge: str, *, limit: int, after: str | None = None) -> _Items:
+        modifiers = "".join(f".{name}({value})" for name, value in NEWEST_FIRST.items())
+        fields = f"{POST_FIELDS},comments{modifiers}.limit({COMMENTS_WITH_POST}){{{COMMENT_FIELDS}}}"
+        me = self.identity().native_id
+        answer = self._call(self._graph.get_connections, me, edge, fields=fields, limit=limit, after=after)
+        return self._read_page(answer, lambda item: self._post(item, EDGES[edge]))
+
+    def _comments(self, node: str, *, post_id: str | None = None, after: str | None = None) -> _Items:
+        asked = {**NEWEST_FIRST, "limit": COMMENTS_PAGE, "fields": COMMENT_FIELDS, "after": after}
+        answer = self._call(self._graph.get_connections, node, "comments", **asked)
+        return self._read_page(answer, self._comment_of(post_id or node))
+
+    def _read_page(self, answer: Any, read: Callable[[Mapping[str, Any]], FetchedPost]) -> _Items:
+        if not isinstance(answer, dict):
+            raise Unreachable("a page of items was expected.", resource=self._resource)
+        items = answer.get("data")
+        posts, quarantined = kit.read_items(items, read)
+        paging: Any = answer.get("paging") or {}
+        # "next" is an address with the token in it: only the place is taken from the answer
+        after = (paging.get("cursors") or {}).get("after") if paging.get("next") else None
+        raw = [item for item in items or () if isinstance(item, dict)]
+        return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
+
+    def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
+        self._slow_down()
+        state: dict[str, FetchedPost | Gone] = {}
+        for node, fields in (("comment", COMMENT_FIELDS), ("post", POST_FIELDS)):
+            refs = {post.native_id: post for post in posts if post.native.get("node", "comment") == node}
+            found = self._objects(list(refs), fields)
+            for native_id, ref in refs.items():
+                if native_id not in found:
+                    state[native_id] = Gone(native_id=native_id)
+                    continue
+                read = self._comment_of(ref.thread_root) if node == "comment" else self._post_of(ref.kind)
+                state.update({post.native_id: post for post in kit.read_items([found[native_id]], read)[0]})
+        if any(isinstance(found, Gone) for found in state.values()):
+            # the network gives one answer for "deleted" and "you may not see it": without this look, a lost permission
+            # would read as if every customer had deleted everything
+            self._call(self._graph.get_connections, self.identity().native_id, "published_posts", fields="id", limit=1)
+        return state
+
+    def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any]]:
+        """What exists of ``ids``. One missing id spoils a whole answer, so such a batch is halved."""
+        if not ids:
+            return {}
+        if len(ids) <= IDS_AT_ONCE:
+            try:
+                answer = self._call(self._graph.get_objects, list(ids), fields=fields)
+                return {native_id: item for native_id, item in answer.items() if native_id in ids}
+            except _Missing:
+                if len(ids) == 1:
+                    return {}
+        half = (len(ids) + 1) // 2
+        return {**self._objects(ids[:half], fields), **self._objects(ids[half:], fields)}
+
+    def thread(self, post: PostRef) -> Sequence[FetchedPost]:
+        """The answers around ``post`` since it was written: under its top comment, or under the visitor's post."""
+        try:
+            found = {item.native_id: item for item in self._since(_top(post), post)}
+        except _Missing:
+            return ()  # gone, and its answers with it; refresh and can_reply say so
+        return sorted(found.values(), key=lambda item: (item.created_at, item.native_id))
+
+    def _since(self, node: str, post: PostRef) -> list[FetchedPost]:
+        """The comments under ``node`` not older than ``post``; complete, or ``CannotTell``."""
+        found: list[FetchedPost] = []
+        after = None
+        for _ in range(THREAD_PAGES):
+            page = self._comments(node, post_id=post.thread_root, after=after)
+            recent = [item for item in page.posts if item.created_at >= post.created_at]
+            found += recent
+            after = page.after
+            if after is None or len(recent) < len(page.posts):
+                return found
+        raise CannotTell(f"more than {len(found)} comments since then.", resource=self._resource)
+
+    def quota(self) -> tuple[Quota, ...]:
+        return self._quota.seen()
+
+    def close(self) -> None:
+        self._session.close()
+
+    # --- replying -----------------------------------------------------------------------------------------------------
+
+    def can_reply(self, post: PostRef) -> Verdict:
+        is_comment = post.native.get("node", "comment") == "comment"
+        try:
+            found = self._object(post.native_id, "id,can_comment" if is_comment else "id")
+        except _Missing:
+            return Verdict(permission=Permission.OPEN_IN_APP, reason="The post is deleted or no longer visible to us.")
+        if found.get("can_comment") is False:
+            return Verdict(permission=Permission.OPEN_IN_APP, reason="Facebook lets the page not answer this comment.")
+        return ALLOWED
+
+    def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
+        """The network knows no idempotency key: after an ``Uncertain`` only ``find_own_reply`` can tell."""
+        created = self._call(self._graph.put_object, post.native_id, "comments", message=text)
+        if not created.get("id"):
+            raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
+        native_id = str(created["id"])
+        return Receipt(native_id=native_id, permalink=_permalink(native_id))
+
+    def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
+        try:
+            return self._own_reply(post, text)
+        except _Missing as error:
+            # deleted with our answer in it, or hidden from this token for a while: not "surely absent"
+            problem = CannotTell(error.what, resource=self._resource)
+        raise problem
+
+    def _own_reply(self, post: PostRef, text: str) -> Receipt | None:
+        doubtful = False
+        for node in dict.fromkeys((post.native_id, _top(post))):
+            for own in self._since(node, post):
+                if not own.ours or _said(own.text) != _said(text):
+                    continue
+                if own.in_reply_to == post.native_id:
+                    return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
+                # the same words under the same top comment: ours to this customer, or to another one there
+                doubtful = doubtful or own.in_reply_to == _top(post)
+        if doubtful:
+            raise CannotTell("the same words stand in this thread, perhaps for somebody else.", resource=self._resource)
+        return None
+
+    # --- the wire -----------------------------------------------------------------------------------------------------
+
+    def _object(self, native_id: str, fields: str) -> Mapping[str, Any]:
+        return self._call(self._graph.get_object, native_id, fields=fields)
+
+    def _call(self, call: Callable[..., Any], *args: Any, **params: Any) -> Mapping[str, Any]:
+        given = {name: value for name, value in params.items() if value is not None}
+        answer: Mapping[str, Any] = call(*args, appsecret_proof=self._proof, **given)
+        return answer
+
+    def _slow_down(self) -> None:
+        """Reading customers' news stops near the limit, so that answering them still works."""
+        if self._pause is not None and self._clock.now() < self._pause[1]:
+            scope, until = self._pause
+            told = f"more than {SLOW_DOWN_AT:g} % of the network's limit ({scope}) is used."
+            raise RateLimited(told, until=until, scope=scope, resource=self._resource)
+
+    def _inspect(self, response: requests.Response, publishes: bool) -> None:
+        """Note the usage; turn the network's own errors into ours before facebook-sdk sees them."""
+        from connectors.session import answer_of
+
+        self._note_usage(response.headers)
+        answer = answer_of(response)
+        if answer is None:
+            return
+        error = answer.get("error")
+        if isinstance(error, dict):
+            raise self._problem(error, publishes)
+        if error:
+            told = "the network reported an error without saying which."
+            raise kit.lost(told, publishes=publishes, resource=self._resource)
+        # facebook-sdk looks for "json" in a header that it takes for granted
+        response.headers["content-type"] = "application/json"
+
+    def _problem(self, error: Mapping[str, Any], publishes: bool) -> ConnectorError:
+        code, subcode = error.get("code"), error.get("error_subcode")
+        said = f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}"
+        at = self._resource
+        if code in TRANSIENT or (error.get("is_transient") is True and code not in THROTTLED):
+            return kit.lost(said, publishes=publishes, resource=at)
+        if code in THROTTLED:
+            return RateLimited(said, until=self._regained_at(), scope="write" if publishes else "read", resource=at)
+        if code in TOKEN:
+            why = TOKEN_SUBCODES.get(subcode if isinstance(subcode, int) else 0)
+            return CredentialsExpired(f"{why or said}.", resource=at, next_step="Connect the profile again.")
+        missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
+        if not publishes:
+            if code in PERMISSION or code == ABUSE:
+                return CredentialsExpired(said, resource=at, next_step="Give the page token its permissions back.")
+            return (_Missing if missing else Unreachable)(said, resource=at)
+        if code == DUPLICATE:
+            # our own first attempt may be the original, so this is no "no"
+            return Uncertain(said, resource=at)
+        if missing:
+            return Refused(said, reason=RefusalReason.GONE, resource=at)
+        if code == ABUSE:
+            next_step = "Stop posting from this page and read its Page Quality."
+            return Refused(said, reason=RefusalReason.ABUSE, resource=at, next_step=next_step)
+        reason = RefusalReason.PERMISSION if code in PERMISSION else RefusalReason.INVALID
+        return Refused(said, reason=reason, resource=at)
+
+    def _note_usage(self, headers: Mapping[str, str]) -> None:
+        """Percentages of the app's, the page's and the business use case's hourly limits."""
+        now = self._clock.now()
+        for scope, usage in _usages(headers):
+            numbers = (usage.get(name) for name in ("call_count", "total_time", "total_cputime"))
+            used = max((float(number) for number in numbers if isinstance(number, int | float)), default=None)
+            if used is None:
+                continue
+            minutes = usage.get("estimated_time_to_regain_access")
+            regained = now + timedelta(minutes=minutes) if isinstance(minutes, int) and 0 < minutes < 10_000 else None
+            self._quota.note(Quota(scope=scope, used_percent=used, resets_at=regained))
+            if used >= SLOW_DOWN_AT:
+                self._pause = (scope, regained or now + kit.DEFAULT_WAIT)
+            if used < REPORT_AT:
+                self._reported.discard(scope)
+            elif scope not in self._reported:
+                self._reported.add(scope)
+                log.warning("%s: %g %% of the network's limit (%s) is used.", self._resource, used, scope)
+
+    def _regained_at(self) -> datetime:
+        now = self._clock.now()
+        told = [quota.resets_at for quota in self._quota.seen() if quota.resets_at is not None]
+        return max((at for at in told if at > now), default=now + kit.DEFAULT_WAIT)
+
+    # --- items --------------------------------------------------------------------------------------------------------
+
+    def _comment_of(self, post_id: str) -> Callable[[Mapping[str, Any]], FetchedPost]:
+        return lambda item: self._comment(item, post_id)
+
+    def _post_of(self, kind: PostKind) -> Callable[[Mapping[str, Any]], FetchedPost]:
+        return lambda item: self._post(item, kind)
+
+    def _comment(self, item: Mapping[str, Any], post_id: str) -> FetchedPost:
+        native_id = kit.words(item.get("id"), "id")
+        author, text = _author(item, native_id), _text(item)
+        ours = author.native_id == self.identity().native_id
+        parent = (item.get("parent") or {}).get("id")
+        tagged = {str(tag.get("id")) for tag in item.get("message_tags") or ()}
+        return FetchedPost(
+            native_id=native_id,
+            revision=_fingerprint(text),
+            author=author,
+            text=text,
+            created_at=kit.moment(item.get("created_time")),
+            thread_root=post_id,
+            kind=PostKind.OWN if ours else PostKind.COMMENT,
+            in_reply_to=parent or post_id,
+            summoned=not ours and self.identity().native_id in tagged,
+            ours=ours,
+            permalink=item.get("permalink_url") or _permalink(native_id),
+            media=_attachment(item),
+            native={"node": "comment", "parent": parent},
+            raw=kit.small(item),
+        )
+
+    def _post(self, item: Mapping[str, Any], kind: PostKind) -> FetchedPost:
+        native_id = kit.words(item.get("id"), "id")
+        author, text = _author(item, native_id), _text(item)
+        ours = author.native_id == self.identity().native_id or kind is PostKind.OWN
+        picture = item.get("full_picture")
+        return FetchedPost(
+            native_id=native_id,
+            revision=_fingerprint(text),
+            author=author if author.native_id != self.identity().native_id else self.identity(),
+            text=text,
+            created_at=kit.moment(item.get("created_time")),
+            thread_root=native_id,
+            kind=PostKind.OWN if ours else kind,
+            summoned=kind is PostKind.TAGGED,
+            ours=ours,
+            permalink=item.get("permalink_url") or _permalink(native_id),
+            media=(Media(kind=MediaKind.IMAGE, url=picture),) if isinstance(picture, str) and picture else (),
+            native={"node": "post"},
+            raw=kit.small({name: value for name, value in item.items() if name != "comments"}),
+        )
+
+
+def _top(post: PostRef) -> str:
+    """The node whose comments are the conversation: the top comment, or the post itself."""
+    return str(post.native.get("parent") or post.native_id)
+
+
+def _author(item: Mapping[str, Any], native_id: str) -> Author:
+    told = item.get("from")
+    if not isinstance(told, dict) or not told.get("id"):
+        # the account is deleted or hides itself; one unknown must not be taken for another
+        return Author(native_id=f"unknown:{native_id}", deleted=True)
+    return Author(native_id=str(told["id"]), display_name=told.get("name"))
+
+
+def _text(item: Mapping[str, Any]) -> str:
+    """A picture or a sticker alone has no message; a post then may have a story ("X added a photo")."""
+    text = item.get("message", item.get("story", ""))
+    if not isinstance(text, str):
+        raise ValueError(f"message must be a text, got {type(text).__name__}")
+    return text
+
+
+def _said(text: str) -> list[str]:
+    """A text without what the network may change: forms of letters and white space."""
+    return unicodedata.normalize("NFC", text).split()
+
+
+def _fingerprint(text: str) -> str:
+    """The network tells neither that a comment was edited nor when, so the text itself is the revision."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _permalink(native_id: str) -> str:
+    return f"https://www.facebook.com/{native_id}"
+
+
+def _attachment(item: Mapping[str, Any]) -> tuple[Media, ...]:
+    attachment = item.get("attachment")
+    if not isinstance(attachment, dict):
+        return ()
+    shape = str(attachment.get("type", ""))
+    kinds = {"photo": MediaKind.IMAGE, "sticker": MediaKind.IMAGE, "video": MediaKind.VIDEO, "share": MediaKind.LINK}
+    kind = next((kind for word, kind in kinds.items() if word in shape), MediaKind.OTHER)
+    return (Media(kind=kind, url=attachment.get("url"), description=attachment.get("title")),)
+
+
+def _usages(headers: Mapping[str, str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """``(scope, usage)`` of every usage header that can be read."""
+    for name, scope in (("x-app-usage", "app"), ("x-page-usage", "page"), ("x-business-use-case-usage", None)):
+        try:
+            told = json.loads(headers.get(name) or "{}")
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(told, dict):
+            continue
+        if scope is not None:
+            yield scope, told
+            continue
+        for listed in told.values():
+            for usage in listed if isinstance(listed, list) else ():
+                if isinstance(usage, dict):
+                    yield f"business:{usage.get('type', 'unknown')}", usage

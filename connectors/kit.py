@@ -1,0 +1,319 @@
+"""The workshop of all connectors: settings and secrets read with care, answers taken apart item by item, errors mapped.
+
+Nothing here knows a network or an HTTP library; ``connectors.session`` is the ``requests`` half.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from social.domain.errors import (
+    ConfigurationError,
+    ConnectorError,
+    CredentialsExpired,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    Uncertain,
+    Unreachable,
+)
+from social.domain.post import FetchedPost, Quarantined, require_aware
+from social.ports import ConnectorContext, Quota, Secrets
+
+#: An answer longer than this is not read: no page of any network comes near it.
+MAX_BODY = 10 * 1024 * 1024
+#: How long to stay away after a limit whose end the network did not tell (or told nonsense).
+DEFAULT_WAIT = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(hours=25)
+MAX_RAW = 16 * 1024
+MASK = "***"
+
+# --- secrets never reach a log line or an exception text --------------------------------------------------------------
+
+_SPOKEN_AS = re.compile(
+    r"(?i)\b(access_token|refresh_token|appsecret_proof|client_secret|password|oauth_(?:token|signature|consumer_key|nonce))"
+    r"""(["']?\s*[=:]\s*["']?)[^&\s"',}]+"""
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/=|%]{8,}")
+_guarded: set[str] = set()
+_guard_lock = threading.Lock()
+
+
+def guard(values: Iterable[str]) -> None:
+    """From now on ``scrub`` masks these values, and every log record of this process is scrubbed.
+
+    The client libraries log headers and URLs with tokens in them at DEBUG, so a filter on our own loggers would not do:
+    the record factory is the one place that every record passes.
+    """
+    # shorter values would mask ordinary words, and no network issues such a token
+    plain = {value for value in values if len(value) >= 6}
+    with _guard_lock:
+        _guarded.update(plain, {quote(value, safe="") for value in plain})
+        factory = logging.getLogRecordFactory()
+        if not getattr(factory, "scrubs_secrets", False):
+            logging.setLogRecordFactory(_scrubbing(factory))
+
+
+def scrub(text: str) -> str:
+    """``text`` without guarded values and without whatever stands where a token would."""
+    with _guard_lock:
+        known = sorted(_guarded, key=len, reverse=True)
+    for value in known:
+        text = text.replace(value, MASK)
+    return _BEARER.sub(rf"\1\2{MASK}", _SPOKEN_AS.sub(rf"\1\2{MASK}", text))
+
+
+def _scrubbing(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = factory(*args, **kwargs)
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 - a library's badly written log call: logging itself will complain about it
+            return record
+        clean = scrub(said)
+        if clean != said:
+            record.msg, record.args = clean, ()
+        if record.exc_info:
+            # a formatter keeps an exc_text that is already there
+            record.exc_text = scrub(logging.Formatter().formatException(record.exc_info))
+        return record
+
+    make.scrubs_secrets = True  # type: ignore[attr-defined]  # the mark that guard() looks for
+    return make
+
+
+def quoted(text: str, limit: int = 200) -> str:
+    """Words of a network for an error text: scrubbed, on one line, cut."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in scrub(text)).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+# --- settings and credentials -----------------------------------------------------------------------------------------
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class NetworkSettings(BaseModel):
+    """What every ``[connectors.<kind>]`` table has. Times are machine seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str
+    timeout: float = Field(default=15.0, gt=0, le=120)  # for a connection, and between two bytes
+    total_timeout: float = Field(default=45.0, gt=0, le=300)  # for a whole answer
+
+    @field_validator("base_url")
+    @classmethod
+    def _a_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        extra = parts.query or parts.fragment or parts.username
+        if parts.scheme not in {"http", "https"} or not parts.hostname or extra:
+            raise ValueError("must be an http or https address without user, query or fragment")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("plain http is only for this machine (127.0.0.1): a token would travel in clear")
+        return value.rstrip("/")
+
+
+def validated(model: type[Model], raw: Mapping[str, Any], *, resource: str) -> Model:
+    """``raw`` as ``model``; every complaint at once in one ``ConfigurationError``, never showing a value."""
+    try:
+        return model.model_validate(dict(raw))
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+    told = []
+    for problem in problems:
+        key = ".".join(str(part) for part in problem["loc"])
+        reason = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+        told.append(f"{key}: {reason}" if key else reason)
+    known = ", ".join(model.model_fields) or "none"
+    raise ConfigurationError(f"{'; '.join(told)}.", resource=resource, next_step=f"Known keys: {known}.")
+
+
+def opened_settings(model: type[Model], context: ConnectorContext, kind: str) -> Model:
+    return validated(model, context.settings, resource=f"[connectors.{kind}]")
+
+
+def opened_options(model: type[Model], context: ConnectorContext) -> Model:
+    return validated(model, context.options, resource=f'profile "{context.profile}", [profiles.options]')
+
+
+def opened_secrets(context: ConnectorContext, required: Sequence[str], *, public: Collection[str] = ()) -> Secrets:
+    """The credential with all ``required`` parts, guarded from now on. ``public`` names parts that may be shown."""
+    secrets = context.credentials.load(context.credential)
+    guard(value for name, value in secrets.items() if name not in public)
+    missing = [name for name in required if not secrets.get(name)]
+    if missing:
+        raise ConfigurationError(
+            f"the credential has no {', '.join(missing)}.",
+            resource=f'profile "{context.profile}", credential "{context.credential}"',
+            next_step=f"It needs {', '.join(required)}.",
+        )
+    return secrets
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def lost(what: str, *, publishes: bool, resource: str, next_step: str = "") -> ConnectorError:
+    """No usable answer: a write may have been accepted, a read was not."""
+    kind = Uncertain if publishes else Unreachable
+    return kind(quoted(what), resource=resource, next_step=next_step)
+
+
+def failure(
+    status: int,
+    *,
+    publishes: bool,
+    resource: str,
+    now: datetime,
+    headers: Mapping[str, str],
+    detail: str = "",
+    scope: str = "all",
+) -> ConnectorError:
+    """The error for an HTTP status outside 200 to 299, where the network's own words said nothing more exact.
+
+    ``publishes``: the request was to make something public. Only a 4xx is a definite no.
+    """
+    said = f"the network answered {status}" + (f": {quoted(detail)}" if detail else ".")
+    if status == 401:
+        return CredentialsExpired(said, resource=resource, next_step="Connect the profile again.")
+    if status == 429:
+        until = retry_after(headers.get("retry-after"), now=now)
+        return RateLimited(said, until=until, scope=scope, resource=resource)
+    if status < 400 or status >= 500 or status in {408, 425}:
+        return lost(said, publishes=publishes, resource=resource)
+    if publishes:
+        reasons = {403: RefusalReason.PERMISSION, 404: RefusalReason.GONE, 410: RefusalReason.GONE}
+        return Refused(said, reason=reasons.get(status, RefusalReason.INVALID), resource=resource)
+    if status == 403:
+        return CredentialsExpired(said, resource=resource, next_step="Give the token the permission and connect again.")
+    return Unreachable(said, resource=resource)
+
+
+def reset_at(epoch: str | None, *, now: datetime, default: timedelta = DEFAULT_WAIT) -> datetime:
+    """The end of a limit from a header with seconds since 1970; ``now + default`` where that is missing or nonsense."""
+    seconds = whole_number(epoch)
+    if seconds is not None and 0 <= seconds < 2**33:
+        told = datetime.fromtimestamp(seconds, UTC)
+        if now <= told <= now + LONGEST_WAIT:
+            return told
+    return now + default
+
+
+def retry_after(value: str | None, *, now: datetime, default: timedelta = DEFAULT_WAIT) -> datetime:
+    """The end of a limit from ``Retry-After`` (seconds or an HTTP date); ``now + default`` for nonsense."""
+    seconds = whole_number(value)
+    if seconds is not None:
+        return now + timedelta(seconds=seconds) if 0 <= seconds <= LONGEST_WAIT.total_seconds() else now + default
+    try:
+        told = parsedate_to_datetime(value or "")
+    except ValueError:
+        return now + default
+    told = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return told if now <= told <= now + LONGEST_WAIT else now + default
+
+
+# --- limits as the network tells them ---------------------------------------------------------------------------------
+
+
+class QuotaBook:
+    """The last word of the network about each of its limits. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Quota] = {}
+        self._lock = threading.Lock()
+
+    def note(self, quota: Quota) -> None:
+        with self._lock:
+            self._seen[quota.scope] = quota
+
+    def note_headers(self, scope: str, headers: Mapping[str, str], *, prefix: str) -> None:
+        """Read ``<prefix>limit``, ``<prefix>remaining``, ``<prefix>reset`` (seconds since 1970); skip broken ones."""
+        limit, remaining, reset = (whole_number(headers.get(prefix + name)) for name in ("limit", "remaining", "reset"))
+        if limit is None and remaining is None:
+            return
+        resets_at = datetime.fromtimestamp(reset, UTC) if reset is not None and 0 <= reset < 2**33 else None
+        used = None
+        if limit and remaining is not None:
+            used = round(100 * (1 - min(max(remaining, 0), limit) / limit), 1)
+        self.note(Quota(scope=scope, limit=limit, remaining=remaining, used_percent=used, resets_at=resets_at))
+
+    def seen(self) -> tuple[Quota, ...]:
+        with self._lock:
+            return tuple(self._seen[scope] for scope in sorted(self._seen))
+
+
+# --- items ------------------------------------------------------------------------------------------------------------
+
+
+def read_items(
+    items: object, read: Callable[[Mapping[str, Any]], FetchedPost], *, id_key: str = "id"
+) -> tuple[list[FetchedPost], list[Quarantined]]:
+    """Read a page's items one by one; what cannot be read is quarantined with its reason and blocks nobody.
+
+    The same content twice (native id and revision) counts once. ``items`` may be ``None`` for an empty page; anything
+    else but a list is no page: ``Unreachable``.
+    """
+    if items is None:
+        return [], []
+    if not isinstance(items, list):
+        raise Unreachable(f"a page of items was expected, not {type(items).__name__}.")
+    posts: dict[tuple[str, str], FetchedPost] = {}
+    bad: list[Quarantined] = []
+    for item in items:
+        try:
+            post = read(item)
+        except ConnectorError:
+            raise  # the network failed, not the item
+        except Exception as error:  # noqa: BLE001 - whatever one item holds, the others must come through
+            native_id = item.get(id_key) if isinstance(item, dict) else None
+            reason = quoted(f"{type(error).__name__}: {error}")
+            bad.append(Quarantined(native_id=str(native_id) if native_id else None, reason=reason, raw=_shown(item)))
+        else:
+            posts[post.native_id, post.revision] = post
+    return list(posts.values()), bad
+
+
+def small(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``item`` as it came, or only its short values where the whole is longer than 16 KiB of JSON."""
+    if len(json.dumps(item)) <= MAX_RAW:
+        return item
+    return {key: value for key, value in item.items() if len(json.dumps(value)) <= MAX_RAW // 32}
+
+
+def moment(text: object) -> datetime:
+    """An aware UTC time from ISO 8601 (``Z``, ``+0000`` and ``+00:00``). Raises ``ValueError``."""
+    if not isinstance(text, str):
+        raise ValueError(f"a time was expected, not {type(text).__name__}")
+    return require_aware(datetime.fromisoformat(text), "time").astimezone(UTC)
+
+
+def words(value: object, name: str) -> str:
+    """``value`` if it is a text that is not empty. Raises ``ValueError``."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a text, got {type(value).__name__}")
+    return value
+
+
+def whole_number(text: str | None) -> int | None:
+    """A header's number, or ``None``."""
+    stripped = (text or "").strip()
+    return int(stripped) if re.fullmatch(r"-?[0-9]{1,18}", stripped) else None
+
+
+def _shown(item: object) -> str:
+    try:
+        return json.dumps(item)[:MAX_RAW]
+    except (TypeError, ValueError, RecursionError):
+        return repr(type(item))

@@ -1,0 +1,217 @@
+"""A ``requests`` session for client libraries that would wait for ever, retry, follow redirects or leak a token.
+
+Given to the library as its session: it sends to ``base_url`` instead of the library's fixed host, bounds every wait and
+every answer, never sends anything twice, and turns whatever goes wrong into ``social.domain.errors`` before the library
+sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import should_bypass_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from connectors.kit import MAX_BODY, NetworkSettings, failure, lost, quoted
+from social.clock import monotonic
+from social.domain.errors import ConnectorError, Unreachable
+from social.ports import Clock
+
+#: Looks at every answer first: notes quotas, raises the network's own errors. ``publishes`` as in ``exchange``.
+Inspect = Callable[[requests.Response, bool], None]
+READS = frozenset({"GET", "HEAD"})
+
+
+class NetworkSession(requests.Session):
+    """One connector's way out. ``origin`` is the address that its library has built in (``https://host``).
+
+    Raises only ``ConnectorError`` kinds: for a request that publishes, ``Unreachable`` if it surely never left,
+    ``Uncertain`` if it may have been accepted.
+    """
+
+    def __init__(
+        self, *, origin: str, settings: NetworkSettings, clock: Clock, resource: str, inspect: Inspect | None = None
+    ) -> None:
+        super().__init__()
+        self._origin = origin.rstrip("/")
+        self._base_url = settings.base_url
+        self._timeout = settings.timeout
+        self._total = settings.total_timeout
+        self._clock = clock
+        self._resource = resource
+        self._inspect = inspect
+        self._follow_environment()
+        adapter = _BoundedAdapter(settings.total_timeout)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def _follow_environment(self) -> None:
+        # trust_env would also read ~/.netrc and put its password over our token; take only proxies and certificates
+        self.trust_env = False
+        if not should_bypass_proxies(self._base_url, no_proxy=None):
+            self.proxies.update(getproxies())
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """What the library calls. Whatever is not a read counts as publishing."""
+        if args:
+            raise TypeError("pass everything but method and url by name")
+        verb, address = (value.decode() if isinstance(value, bytes) else value for value in (method, url))
+        return self.exchange(verb, address, publishes=verb.upper() not in READS, **kwargs)
+
+    def exchange(self, method: str, url: str, *, publishes: bool, **kwargs: Any) -> requests.Response:
+        """One request, one answer with its whole body, status 2xx and a JSON object in it; anything else is raised."""
+        # before signing, so that a signature is made for the address that is really called
+        kwargs.update(timeout=(self._timeout, self._timeout), allow_redirects=False, stream=True)
+        target = self._directed(url)
+        deadline = monotonic() + self._total
+        problem: ConnectorError | None = None
+        try:
+            response = super().request(method, target, **kwargs)
+            with _connection_of(response):
+                _read_body(response, deadline)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            problem = self._lost_in_transport(method, target, error, publishes)
+        if problem is not None:
+            # outside the except block: the library's exception holds the URL, and the URL may hold the token
+            raise problem
+        if self._inspect is not None:
+            self._inspect(response, publishes)
+        self._require_success(response, publishes)
+        return response
+
+    def _directed(self, url: str) -> str:
+        if not url.startswith(self._origin + "/"):
+            elsewhere = quoted(urlsplit(url).netloc or "nowhere")
+            raise Unreachable(f"a request to {elsewhere}, not this network, was stopped.", resource=self._resource)
+        return self._base_url + url.removeprefix(self._origin)
+
+    def _lost_in_transport(self, method: str, url: str, error: Exception, publishes: bool) -> ConnectorError:
+        where = urlsplit(url)
+        told = f"{method} {where.path} at {where.netloc}: {type(error).__name__}: {_root(error)}"
+        return lost(told, publishes=publishes and not _never_left(error), resource=self._resource)
+
+    def _require_success(self, response: requests.Response, publishes: bool) -> None:
+        if not 200 <= response.status_code < 300:
+            raise failure(
+                response.status_code,
+                publishes=publishes,
+                resource=self._resource,
+                now=self._clock.now(),
+                headers=response.headers,
+                detail=response.reason or "",
+            )
+        if answer_of(response) is None:
+            told = f"the network answered {response.status_code} without a JSON object"
+            raise lost(told, publishes=publishes, resource=self._resource)
+
+
+def answer_of(response: requests.Response) -> Mapping[str, Any] | None:
+    """The JSON object in an answer, or ``None``: a proxy's HTML page, a torn text, a bare list."""
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+@contextmanager
+def _connection_of(response: requests.Response) -> Any:
+    """Give the connection back to the pool after a whole answer, throw it away after a broken one."""
+    try:
+        yield
+    except BaseException:
+        response.raw.close()
+        raise
+    response.raw.release_conn()
+
+
+def _read_body(response: requests.Response, deadline: float) -> None:
+    body = bytearray()
+    # 16 KiB a step also bounds what a compressed bomb can become before the size is looked at
+    while chunk := response.raw.read1(16 * 1024, decode_content=True):
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise requests.ConnectionError(f"the answer is longer than {MAX_BODY} bytes")
+        if monotonic() > deadline:
+            raise requests.Timeout("the answer took too long as a whole")
+    response._content = bytes(body)
+    response._content_consumed = True  # type: ignore[attr-defined]  # requests' own mark that the stream is used up
+
+
+def _root(error: BaseException) -> str:
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return str(reason if reason is not None else error)
+
+
+def _never_left(error: Exception) -> bool:
+    """No connection was made, so nothing was sent."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL) or isinstance(
+        reason, NewConnectionError
+    )
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Also bounds the time until the last header, which a read time-out (between two bytes) does not."""
+
+    def __init__(self, total: float) -> None:
+        self._total = total
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._total)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _pools(self._total)
+        return manager
+
+
+def _pools(total: float) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def getresponse(self) -> Any:
+            with _hanging_up(self, total):
+                return super().getresponse()
+
+    class Encrypted(HTTPSConnection):
+        def getresponse(self) -> Any:
+            with _hanging_up(self, total):
+                return super().getresponse()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+@contextmanager
+def _hanging_up(connection: HTTPConnection, after: float) -> Any:
+    def hang_up() -> None:
+        if connection.sock is not None:
+            with suppress(OSError):
+                # not the TLS socket's own shutdown, which would first wait for the other side
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    watch = threading.Timer(after, hang_up)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()

@@ -1,0 +1,703 @@
+"""X (Twitter), API v2, through tweepy.
+
+Reads the mentions of the account and its own timeline back to a water mark; publishes replies. Prices and limits are
+the pay-per-use ones of docs.x.com (August 2026): own mentions and own posts are the cheapest reads there are, so
+nothing else is read unless an option or a decision about one post asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors import kit
+from social.domain.errors import (
+    CannotTell,
+    ConfigurationError,
+    ConnectorError,
+    CredentialsExpired,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    Uncertain,
+    Unreachable,
+)
+from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, PostKind, PostRef
+from social.domain.reply import Receipt, SentBy
+from social.ports import (
+    ALLOWED,
+    Capabilities,
+    ConnectorContext,
+    Cursor,
+    Idempotency,
+    LengthUnit,
+    Page,
+    Permission,
+    Quota,
+    ReplyRules,
+    RuleSource,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+    from connectors.session import NetworkSession
+
+ORIGIN = "https://api.twitter.com"  # built into tweepy
+POST_FIELDS = [
+    "author_id",
+    "conversation_id",
+    "created_at",
+    "edit_history_tweet_ids",
+    "entities",
+    "id",
+    "in_reply_to_user_id",
+    "lang",
+    "note_tweet",
+    "referenced_tweets",
+    "reply_settings",
+    "text",
+]
+USER_FIELDS = ["id", "name", "username"]
+PAGE_SIZE = 100
+LOOKUP_SIZE = 100
+#: Own posts since a customer's post that are looked through for our answer: ten pages.
+OWN_PAGES = 10
+#: The network keeps 800 mentions and 3,200 own posts; a walk that is longer goes in a circle.
+LONGEST_WALK = 60
+#: A post may be edited for up to an hour after it was written.
+EDIT_WINDOW = timedelta(hours=2)
+RENEW_BEFORE = timedelta(minutes=2)
+CREDITS_WAIT = timedelta(hours=1)
+
+OAUTH1_PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+OAUTH2_PARTS = ("access_token", "refresh_token", "client_id")
+
+#: What the network's own words in a 403 mean for a reply; the first match wins.
+DENIALS: tuple[tuple[re.Pattern[str], RefusalReason], ...] = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        (r"mentioned or are the author|not been mentioned|engaged by the author", RefusalReason.NOT_SUMMONED),
+        (r"deleted or not visible|no longer available", RefusalReason.GONE),
+        (r"\bblocked\b", RefusalReason.BLOCKED),
+        (
+            r"restricted who can reply|reply settings|not allowed to reply|can ?not reply",
+            RefusalReason.REPLIES_DISABLED,
+        ),
+        (r"too long|shorter|character limit", RefusalReason.TOO_LONG),
+        (r"automated|spam|suspended|locked", RefusalReason.ABUSE),
+    )
+)
+DUPLICATE = re.compile(r"duplicate content")
+
+
+class TwitterOptions(BaseModel):
+    """``[profiles.options]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Also ask for the authors' names. Costs ten times the mention itself.
+    expand_authors: bool = False
+    #: Read the own timeline in every poll, so that an answer given in the network's app is seen by itself.
+    watch_own_posts: bool = True
+    #: ``thread`` searches the whole conversation (seven days, a full-price read a post), not only our own timeline.
+    read_conversations: bool = False
+    #: How many of the newest mentions the first poll reads.
+    first_posts: int = Field(default=50, ge=5, le=100)
+
+
+class TwitterSettings(kit.NetworkSettings):
+    """``[connectors.<kind>]``."""
+
+    base_url: str = ORIGIN
+
+
+class _Unauthorized(CredentialsExpired):
+    """401: an OAuth 2 token may simply have reached its two hours."""
+
+
+class _BadRequest(Unreachable):
+    """400 on a read: a paging token that is no longer good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """A walk from the newest item back to ``mark``. ``top`` becomes the mark when the walk has arrived."""
+
+    mark: str | None = None
+    top: str | None = None
+    token: str | None = None
+    pages: int = 0
+
+    @classmethod
+    def resumed(cls, kept: Any) -> _Walk:
+        """From the cursor; keys of another version of this file are left out."""
+        known = {name: value for name, value in (kept or {}).items() if name in cls.__dataclass_fields__}
+        return cls(**known)
+
+    def seen(self, ids: Iterable[str]) -> _Walk:
+        return replace(self, top=max(filter(None, (self.top, *ids)), key=_age, default=None))
+
+    def turned(self, token: str | None, *, stop: bool) -> _Walk:
+        """After a page: on with ``token``, or arrived."""
+        if token is None or stop:
+            return _Walk(mark=self.top or self.mark)
+        if token == self.token or self.pages + 1 >= LONGEST_WALK:
+            return _Walk(mark=self.mark)  # paging in a circle: read again from the old mark rather than lose something
+        return replace(self, token=token, pages=self.pages + 1)
+
+
+class TwitterConnector:
+    """One account. See ``social.ports.Connector``."""
+
+    kind: ClassVar[str] = "twitter"
+    label: ClassVar[str] = "X (Twitter)"
+    Options: ClassVar[type[BaseModel]] = TwitterOptions
+    Settings: ClassVar[type[BaseModel]] = TwitterSettings
+    credential_parts: ClassVar[tuple[str, ...]] = ("access_token",)
+    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    reply_rules: ClassVar[ReplyRules] = ReplyRules(
+        length_limit=280,
+        length_unit=LengthUnit.X_WEIGHTED,
+        idempotency=Idempotency.LOOKUP,
+        read_lag=timedelta(seconds=60),
+        summoned_only=True,
+        automatic_replies_per_interaction=1,
+        links_allowed=False,
+        automation_label_required=True,
+        sources=(
+            RuleSource(
+                rule="A self-serve app may reply only to an author who @mentioned or quoted the account.",
+                source="https://docs.x.com/changelog (2026-02-23)",
+                as_of=date(2026, 8, 22),
+            ),
+            RuleSource(
+                rule="At most one automated reply per interaction; the account carries the Automated label.",
+                source="https://docs.x.com/developer-guidelines",
+                as_of=date(2026, 8, 22),
+            ),
+            RuleSource(
+                rule="A post with a link costs $0.20 instead of $0.01 to $0.015.",
+                source="https://docs.x.com/changelog (2026-04-16)",
+                as_of=date(2026, 8, 22),
+            ),
+            RuleSource(
+                rule="A post has at most 280 weighted characters.",
+                source="https://docs.x.com/fundamentals/counting-characters",
+                as_of=date(2026, 8, 22),
+            ),
+        ),
+    )
+
+    def __init__(self, context: ConnectorContext) -> None:
+        import tweepy
+
+        from connectors.session import NetworkSession
+
+        self._settings = kit.opened_settings(TwitterSettings, context, self.kind)
+        self._options = kit.opened_options(TwitterOptions, context)
+        self._secrets = dict(kit.opened_secrets(context, self.credential_parts, public=("client_id", "expires_at")))
+        self._context = context
+        self._clock = context.clock
+        self._resource = f'profile "{context.profile}"'
+        self._oauth1 = self._chosen_flow()
+        self._quota = kit.QuotaBook()
+        self._renewing = threading.Lock()
+        self._me: Author | None = None
+        self._session: NetworkSession = NetworkSession(
+            origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
+        )
+        tokens = {name: self._secrets[name] for name in OAUTH1_PARTS} if self._oauth1 else {}
+        # tweepy's own models choke on whole-second times, and its wait for a limit sleeps in our thread
+        self._client = tweepy.Client(
+            bearer_token=None if self._oauth1 else self._secrets["access_token"],
+            return_type=dict,
+            wait_on_rate_limit=False,
+            **tokens,
+        )
+        self._client.session = self._session
+
+    @classmethod
+    def open(cls, context: ConnectorContext) -> TwitterConnector:
+        return cls(context)
+
+    def _chosen_flow(self) -> bool:
+        """True for OAuth 1.0a, false for OAuth 2.0 (PKCE). A token alone works until it ends."""
+        for parts, needed in ((OAUTH1_PARTS, "access_token_secret"), (OAUTH2_PARTS, "refresh_token")):
+            missing = [name for name in parts if not self._secrets.get(name)]
+            if self._secrets.get(needed) and missing:
+                raise ConfigurationError(
+                    f"the credential has {needed} but no {', '.join(missing)}.",
+                    resource=f'{self._resource}, credential "{self._context.credential}"',
+                    next_step=f"OAuth 1.0a needs {', '.join(OAUTH1_PARTS)}; OAuth 2.0 needs {', '.join(OAUTH2_PARTS)}.",
+                )
+        return bool(self._secrets.get("access_token_secret"))
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def identity(self) -> Author:
+        if self._me is None:
+            user = self._read(self._client.get_me).get("data")
+            if not isinstance(user, dict) or not user.get("id"):
+                raise Unreachable("the network did not say who we are.", resource=self._resource)
+            self._me = _author(str(user["id"]), {str(user["id"]): user}, complete=True)
+        return self._me
+
+    def fetch(self, cursor: Cursor | None) -> Page:
+        """Mentions and, unless switched off, our own posts. The cursor holds one walk a stream."""
+        streams = {"mentions": self._client.get_users_mentions}
+        if self._options.watch_own_posts:
+            streams["own"] = self._client.get_users_tweets
+        walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
+        posts: list[FetchedPost] = []
+        quarantined = []
+        for stream in [stream for stream in walks if walks[stream].token] or list(walks):
+            answer, walks[stream] = self._step(streams[stream], walks[stream], first=cursor is None)
+            read, bad = self._items(answer)
+            posts += read
+            quarantined += bad
+        posts.sort(key=lambda post: (post.created_at, _age(post.native_id)))
+        return Page(
+            posts=tuple(posts),
+            quarantined=tuple(quarantined),
+            cursor={stream: asdict(walk) for stream, walk in walks.items()},
+            more=any(walk.token for walk in walks.values()),
+        )
+
+    def _step(self, call: Callable[..., Any], walk: _Walk, *, first: bool) -> tuple[Mapping[str, Any], _Walk]:
+        size = self._options.first_posts if first else PAGE_SIZE
+        asked: dict[str, Any] = {"max_results": size, "since_id": walk.mark}
+        me = self.identity().native_id
+        try:
+            answer = self._read(call, me, pagination_token=walk.token, **asked, **self._fields())
+        except _BadRequest:
+            if walk.token is None:
+                raise
+            # the paging token has ended: walk again from the newest; what was read before comes a second time
+            walk = _Walk(mark=walk.mark)
+            answer = self._read(call, me, **asked, **self._fields())
+        meta = answer.get("meta") or {}
+        walk = walk.seen([*_ids(answer.get("data")), *(_ids([{"id": meta.get("newest_id")}]))])
+        return answer, walk.turned(meta.get("next_token"), stop=first)
+
+    def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
+        wanted = {_current(post): post.native_id for post in posts}
+        state: dict[str, FetchedPost | Gone] = {}
+        later: dict[str, str] = {}
+        for current, found in self._lookup(wanted).items():
+            if isinstance(found, FetchedPost) and _current(found.ref) != found.native["latest"]:
+                later[found.native["latest"]] = wanted[current]
+            else:
+                state[wanted[current]] = found
+        # an id shows its own version for ever; an edited post's newest version has a new id
+        state.update({later[latest]: found for latest, found in self._lookup(later).items()})
+        return state
+
+    def _lookup(self, ids: Iterable[str]) -> dict[str, FetchedPost | Gone]:
+        asked = list(ids)
+        state: dict[str, FetchedPost | Gone] = {}
+        for start in range(0, len(asked), LOOKUP_SIZE):
+            part = asked[start : start + LOOKUP_SIZE]
+            answer = self._read(self._client.get_tweets, part, **self._fields())
+            read, _ = self._items(answer)
+            state.update({_current(post.ref): post for post in read})
+            state.update(_gone(answer.get("errors"), part))
+        return state
+
+    def thread(self, post: PostRef) -> Sequence[FetchedPost]:
+        """Our own posts in the conversation since ``post``; with ``read_conversations`` everybody's of seven days."""
+        found = {own.native_id: own for own in self._own_posts_since(post) if own.thread_root == post.thread_root}
+        if self._options.read_conversations:
+            query = f"conversation_id:{post.thread_root}"
+            answer = self._read(self._client.search_recent_tweets, query, max_results=PAGE_SIZE, **self._fields())
+            found.update({other.native_id: other for other in self._items(answer)[0]})
+        return sorted(found.values(), key=lambda item: (item.created_at, _age(item.native_id)))
+
+    def _own_posts_since(self, post: PostRef) -> list[FetchedPost]:
+        """Complete, or ``CannotTell``."""
+        found: list[FetchedPost] = []
+        token = None
+        for _ in range(OWN_PAGES):
+            answer = self._read(
+                self._client.get_users_tweets,
+                self.identity().native_id,
+                since_id=post.native_id,
+                max_results=PAGE_SIZE,
+                pagination_token=token,
+                **self._fields(),
+            )
+            found += self._items(answer)[0]
+            token = (answer.get("meta") or {}).get("next_token")
+            if not token:
+                return found
+        raise CannotTell(f"more than {len(found)} own posts since then.", resource=self._resource)
+
+    def quota(self) -> tuple[Quota, ...]:
+        return self._quota.seen()
+
+    def close(self) -> None:
+        self._session.close()
+
+    # --- replying -----------------------------------------------------------------------------------------------------
+
+    def can_reply(self, post: PostRef) -> Verdict:
+        current = _current(post)
+        found = self.refresh([post]).get(post.native_id)
+        if isinstance(found, Gone):
+            return Verdict(permission=Permission.OPEN_IN_APP, reason="The post is deleted or no longer visible to us.")
+        if found is None:
+            raise Unreachable(f"post {current} could not be looked up.", resource=self._resource)
+        audience = found.raw.get("reply_settings", "everyone")
+        if audience == "everyone" or (audience == "mentionedUsers" and found.summoned):
+            return ALLOWED
+        return Verdict(permission=Permission.OPEN_IN_APP, reason=f"The author restricted replies ({audience}).")
+
+    def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
+        """The network knows no idempotency key: after an ``Uncertain`` only ``find_own_reply`` can tell."""
+        self._renew_if_due()
+        token = self._secrets["access_token"]
+        answer = None
+        with suppress(_Unauthorized):
+            answer = self._client.create_tweet(text=text, in_reply_to_tweet_id=_current(post), user_auth=self._oauth1)
+        if answer is None:
+            self._renew(token)
+            told = "the token had ended and was renewed; nothing was published."
+            raise Unreachable(told, resource=self._resource)
+        created = answer.get("data")
+        if not isinstance(created, dict) or not created.get("id"):
+            raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
+        native_id = str(created["id"])
+        return Receipt(native_id=native_id, published_at=_snowflake_time(native_id), permalink=_permalink(native_id))
+
+    def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
+        targets = {post.native_id, _current(post)}
+        for own in self._own_posts_since(post):
+            if own.in_reply_to in targets and _said(own.text) == _said(text):
+                return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
+        return None
+
+    # --- the wire -----------------------------------------------------------------------------------------------------
+
+    def _fields(self) -> dict[str, Any]:
+        asked: dict[str, Any] = {"tweet_fields": POST_FIELDS}
+        if self._options.expand_authors:
+            asked |= {"expansions": ["author_id"], "user_fields": USER_FIELDS}
+        return asked
+
+    def _read(self, call: Callable[..., Any], *args: Any, **params: Any) -> Mapping[str, Any]:
+        """A read may be repeated: once, with a renewed token."""
+        self._renew_if_due()
+        token = self._secrets["access_token"]
+        given = {name: value for name, value in params.items() if value is not None}
+        with suppress(_Unauthorized):
+            first: Mapping[str, Any] = call(*args, user_auth=self._oauth1, **given)
+            return first
+        self._renew(token)
+        second: Mapping[str, Any] = call(*args, user_auth=self._oauth1, **given)
+        return second
+
+    def _inspect(self, response: requests.Response, publishes: bool) -> None:
+        """Note the limits; turn the network's own refusals into our errors before tweepy sees them."""
+        path = urlsplit(response.request.url or "").path
+        scope = _scope(response.request.method or "GET", path)
+        self._quota.note_headers(scope, response.headers, prefix="x-rate-limit-")
+        for whose in ("app", "user"):
+            self._quota.note_headers(f"{scope}-{whose}-24h", response.headers, prefix=f"x-{whose}-limit-24hour-")
+        if response.status_code < 400:
+            return
+        problem = self._problem(response, scope, publishes)
+        if problem is not None:
+            raise problem
+
+    def _problem(self, response: requests.Response, scope: str, publishes: bool) -> ConnectorError | None:
+        from connectors.session import answer_of
+
+        status, now = response.status_code, self._clock.now()
+        words = _complaint(answer_of(response) or {})
+        said = f"the network answered {status}: {kit.quoted(words) or response.reason}"
+        if scope == "token" and status < 500:
+            return CredentialsExpired(
+                "the network refused to renew the token.",
+                resource=self._resource,
+                next_step="Connect the profile again.",
+            )
+        if status == 401:
+            return _Unauthorized(said, resource=self._resource, next_step="Connect the profile again.")
+        if status == 402:
+            until = now + CREDITS_WAIT
+            return RateLimited(said, until=until, scope="credits", resource=self._resource, next_step="Buy credits.")
+        if status == 429:
+            spent = (
+                "x-app-limit-24hour-"
+                if response.headers.get("x-app-limit-24hour-remaining") == "0"
+                else "x-rate-limit-"
+            )
+            until = kit.reset_at(response.headers.get(f"{spent}reset"), now=now)
+            return RateLimited(said, until=until, scope=scope, resource=self._resource)
+        if status == 400 and not publishes:
+            return _BadRequest(said, resource=self._resource)
+        if status in {400, 403} and publishes:
+            return self._denial(status, words, said)
+        return None
+
+    def _denial(self, status: int, words: str, said: str) -> ConnectorError:
+        lowered = words.lower()
+        if DUPLICATE.search(lowered):
+            # our own first attempt may be the original, so this is no "no"
+            return Uncertain(said, resource=self._resource)
+        other = RefusalReason.PERMISSION if status == 403 else RefusalReason.INVALID
+        reason = next((reason for pattern, reason in DENIALS if pattern.search(lowered)), other)
+        return Refused(said, reason=reason, resource=self._resource)
+
+    # --- tokens -------------------------------------------------------------------------------------------------------
+
+    def _renew_if_due(self) -> None:
+        ends = self._secrets.get("expires_at")
+        if not self._oauth1 and ends and self._secrets.get("refresh_token"):
+            try:
+                due = kit.moment(ends) - RENEW_BEFORE <= self._clock.now()
+            except ValueError:
+                return  # written by somebody else in another way; a 401 will tell
+            if due:
+                self._renew(self._secrets["access_token"])
+
+    def _renew(self, stale: str) -> None:
+        """Put a new access token in the place of ``stale``. One thread at a time; another process may be quicker."""
+        if self._oauth1 or not self._secrets.get("refresh_token"):
+            raise CredentialsExpired(
+                "the token is no longer valid.", resource=self._resource, next_step="Connect the profile again."
+            )
+        with self._renewing:
+            if self._secrets["access_token"] == stale:
+                stored = self._context.credentials.load(self._context.credential)
+                self._adopt(stored if stored.get("access_token") not in {None, stale} else self._renewed())
+
+    def _renewed(self) -> Mapping[str, str]:
+        client_secret = self._secrets.get("client_secret")
+        asked = {
+            "grant_type": "refresh_token",
+            "refresh_token": self._secrets["refresh_token"],
+            "client_id": self._secrets["client_id"],
+        }
+        answer = self._session.exchange(
+            "POST",
+            f"{ORIGIN}/2/oauth2/token",
+            publishes=False,
+            data=asked,
+            auth=(self._secrets["client_id"], client_secret) if client_secret else None,
+        ).json()
+        if not isinstance(answer.get("access_token"), str):
+            raise CredentialsExpired(
+                "the network renewed no token.", resource=self._resource, next_step="Connect the profile again."
+            )
+        fresh = {name: str(answer[name]) for name in ("access_token", "refresh_token") if answer.get(name)}
+        lifetime = answer.get("expires_in")
+        if isinstance(lifetime, int) and 0 < lifetime < 10**8:
+            fresh["expires_at"] = (self._clock.now() + timedelta(seconds=lifetime)).isoformat()
+        kit.guard(fresh[name] for name in fresh if name != "expires_at")
+        # the old refresh token is dead from now on: keep the new one before anything else can fail
+        self._context.credentials.save(self._context.credential, fresh)
+        return fresh
+
+    def _adopt(self, parts: Mapping[str, str]) -> None:
+        self._secrets.update(parts)
+        kit.guard(value for name, value in parts.items() if name.endswith("_token"))
+        self._client.bearer_token = self._secrets["access_token"]
+
+    # --- items --------------------------------------------------------------------------------------------------------
+
+    def _items(self, answer: Mapping[str, Any]) -> tuple[list[FetchedPost], list[Any]]:
+        includes = answer.get("includes")
+        users = includes.get("users") if isinstance(includes, dict) else None
+        known = {str(user["id"]): user for user in users or () if isinstance(user, dict) and user.get("id")}
+        return kit.read_items(answer.get("data"), lambda item: self._post(item, known))
+
+    def _post(self, item: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]]) -> FetchedPost:
+        me = self.identity()
+        current = kit.words(item.get("id"), "id")
+        history = [
+            str(version) for version in _either(item, "edit_history_tweet_ids", "edit_history_post_ids") or [current]
+        ]
+        author_id = kit.words(item.get("author_id"), "author_id")
+        references = _references(item)
+        told_at = kit.moment(item.get("created_at"))
+        edited = current != history[0]
+        ours = author_id == me.native_id
+        return FetchedPost(
+            native_id=history[0],
+            revision=current if edited else "",
+            author=_author(author_id, users, complete=self._options.expand_authors) if not ours else me,
+            text=_plain_text(item),
+            created_at=_first_written(history[0], told_at) if edited else told_at,
+            edited_at=told_at if edited else None,
+            thread_root=str(item.get("conversation_id") or history[0]),
+            kind=PostKind.OWN if ours else _kind(item, references, me.native_id),
+            in_reply_to=references.get("replied_to"),
+            summoned=not ours and _mentions(item, me),
+            ours=ours,
+            permalink=_permalink(current),
+            language_hint=_language(item.get("lang")),
+            media=_media(item),
+            native={"id": current, "latest": history[-1]},
+            raw=kit.small(item),
+        )
+
+
+def _either(item: Mapping[str, Any], old: str, new: str) -> Any:
+    """The network is renaming "tweet" to "post" in its field names; both are met."""
+    return item[old] if item.get(old) is not None else item.get(new)
+
+
+def _age(native_id: str) -> tuple[int, str]:
+    """Sorts ids by age without trusting them to fit any number."""
+    return len(native_id), native_id
+
+
+def _ids(items: object) -> list[str]:
+    found = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [native_id for native_id in found if isinstance(native_id, str) and native_id.isdecimal()]
+
+
+def _current(post: PostRef) -> str:
+    """The id of the version that we know; replies go to it."""
+    return str(post.native.get("id") or post.native_id)
+
+
+def _permalink(native_id: str) -> str:
+    return f"https://x.com/i/web/status/{native_id}"
+
+
+def _snowflake_time(native_id: str) -> datetime | None:
+    """Post ids since 2010 hold their time: milliseconds since 2010-11-04T01:42:54.657Z, shifted by 22 bits."""
+    if not native_id.isdecimal() or not 15 <= len(native_id) <= 19:
+        return None
+    return datetime.fromtimestamp(((int(native_id) >> 22) + 1_288_834_974_657) / 1000, UTC)
+
+
+def _first_written(first_id: str, told_at: datetime) -> datetime:
+    """An edit carries its own time; the first id tells when the post was first written."""
+    told_by_id = _snowflake_time(first_id)
+    if told_by_id is not None and told_at - EDIT_WINDOW <= told_by_id <= told_at:
+        return told_by_id
+    return told_at
+
+
+def _references(item: Mapping[str, Any]) -> dict[str, str]:
+    """Relation (``replied_to``, ``quoted``, ``retweeted``) -> id."""
+    listed = _either(item, "referenced_tweets", "referenced_posts") or []
+    return {str(reference["type"]): str(reference["id"]) for reference in listed}
+
+
+def _kind(item: Mapping[str, Any], references: Mapping[str, str], me: str) -> PostKind:
+    if "replied_to" in references and item.get("in_reply_to_user_id") == me:
+        return PostKind.REPLY
+    return PostKind.QUOTE if "quoted" in references else PostKind.MENTION
+
+
+def _note(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The full form of a long post, or the post itself."""
+    note = _either(item, "note_tweet", "note_post")
+    return note if isinstance(note, dict) and isinstance(note.get("text"), str) else item
+
+
+def _entities(item: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = (_note(item).get("entities") or item.get("entities") or {}).get(name) or []
+    return [entity for entity in found if isinstance(entity, dict)]
+
+
+def _mentions(item: Mapping[str, Any], me: Author) -> bool:
+    # a long post lists its mentions in its full form, and the first 280 characters' ones outside it
+    listed = [*_entities(item, "mentions"), *((item.get("entities") or {}).get("mentions") or [])]
+    ids = {str(entity.get("id")) for entity in listed}
+    handles = {str(entity.get("username")).lower() for entity in listed}
+    return me.native_id in ids or (me.handle or "@").lower() in handles
+
+
+def _plain_text(item: Mapping[str, Any]) -> str:
+    """As the author wrote it: entities unescaped, short links spelled out, the link to an own photo left out."""
+    text = _note(item).get("text")
+    if not isinstance(text, str):
+        raise ValueError("text is missing")
+    for entity in _entities(item, "urls"):
+        short, full = entity.get("url"), entity.get("expanded_url")
+        if isinstance(short, str) and short and isinstance(full, str):
+            text = text.replace(short, "" if entity.get("media_key") else full)
+    return unescape(text).rstrip(" ")
+
+
+def _media(item: Mapping[str, Any]) -> tuple[Media, ...]:
+    kinds = {"photo": MediaKind.IMAGE, "video": MediaKind.VIDEO}
+    found = []
+    for entity in _entities(item, "urls"):
+        url = entity.get("expanded_url")
+        if isinstance(url, str) and entity.get("media_key"):
+            shape = re.search(r"/(photo|video)/\d+$", url)
+            found.append(Media(kind=kinds[shape.group(1)] if shape else MediaKind.OTHER, url=url))
+        elif isinstance(url, str):
+            found.append(Media(kind=MediaKind.LINK, url=url, description=entity.get("title")))
+    return tuple(found)
+
+
+def _language(told: object) -> str | None:
+    # "und" and the private codes q.. and zxx mean: only hashtags, only media, too short ...
+    return (
+        told if isinstance(told, str) and told not in {"und", "zxx"} and not re.fullmatch(r"q[a-z]{2}", told) else None
+    )
+
+
+def _author(author_id: str, users: Mapping[str, Mapping[str, Any]], *, complete: bool) -> Author:
+    """``complete``: names were asked for, so an author without any has no account now."""
+    user = users.get(author_id)
+    if user is None:
+        return Author(native_id=author_id, deleted=complete)
+    return Author(native_id=author_id, handle=user.get("username"), display_name=user.get("name"))
+
+
+def _gone(errors: object, asked: Sequence[str]) -> dict[str, FetchedPost | Gone]:
+    """A lookup answers 200 and lists what it cannot show."""
+    state: dict[str, FetchedPost | Gone] = {}
+    for error in errors if isinstance(errors, list) else ():
+        if not isinstance(error, dict):
+            continue
+        native_id = str(error.get("resource_id") or error.get("value") or "")
+        problem = str(error.get("type", ""))
+        if native_id in asked and problem.endswith("/resource-not-found"):
+            state[native_id] = Gone(native_id=native_id)
+        elif native_id in asked and problem.endswith("/not-authorized-for-resource"):
+            state[native_id] = Gone(native_id=native_id, reason="no longer visible to us")
+    return state
+
+
+def _complaint(answer: Mapping[str, Any]) -> str:
+    listed = answer.get("errors")
+    first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+    told = (answer.get("detail"), first.get("message"), first.get("detail"), answer.get("title"), answer.get("error"))
+    return next((words for words in told if isinstance(words, str) and words), "")
+
+
+def _scope(method: str, path: str) -> str:
+    if path.endswith("/2/oauth2/token"):
+        return "token"
+    if method == "POST":
+        return "write"
+    for ending, scope in (("/mentions", "mentions"), ("/users/me", "account"), ("/search/recent", "search")):
+        if path.endswith(ending):
+            return scope
+    return "own-posts" if re.search(r"/users/\d+/tweets$", path) else "lookup"
+
+
+def _said(text: str) -> str:
+    """A reply without what the network adds or may change: the leading @names, forms of letters, white space."""
+    plain = " ".join(unicodedata.normalize("NFC", text).split())
+    return re.sub(r"^(?:@\w+ )+", "", plain)

@@ -1,0 +1,161 @@
+"""``social classify``: one text, or JSON Lines from standard input in input order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from social.cli.command import Config, Json, columns, new_app, print_json, say
+
+if TYPE_CHECKING:
+    from social.domain.assessment import Assessment, TextToAssess
+    from social.ports import Classifier
+
+app = new_app()
+
+_BROKEN_INPUT = 2
+_MAX_LINE = 8_000_000
+
+
+@app.command()
+def classify(
+    text: Annotated[str, typer.Argument(metavar="TEXT|-", help="A text; or - for JSON Lines on standard input.")],
+    config: Config = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="CODE", help="What the network says of the text's language: pl, en."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a text: language, sentiment, urgency, whether it needs a reply, what it asks for.
+
+    With - every line is {"id": ..., "text": "...", "lang": "pl"} ("lang" may be left out), and one JSON line comes out
+    for each, in the same order. A line that cannot be used comes out as {"id", "line", "error"}, and the exit code is 2.
+    """
+    from social.cli import logs
+    from social.domain.assessment import TextToAssess
+    from social.engine.build import load_judge
+    from social.settings import load_settings
+
+    settings = load_settings(config)
+    logs.set_up(level="WARNING")
+    judge, _ = load_judge(settings)
+    if text != "-":
+        assessment = judge.assess([TextToAssess(text=text, language_hint=language)])[0]
+        if as_json:
+            print_json(described(None, assessment))
+        else:
+            print(_for_people(assessment))
+        return
+    broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language)
+    if broken:
+        say(f"{broken} of the lines could not be used; each says why in its place.")
+        raise typer.Exit(_BROKEN_INPUT)
+
+
+def _classify_lines(judge: Classifier, lines: Iterable[bytes], *, batch: int, hint: str | None) -> int:
+    """Write one line for each line read; returns how many could not be used."""
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    broken = done = 0
+    progress = sys.stderr.isatty()
+    while chunk := list(islice(numbered, batch)):
+        items = [_read(number, line, hint) for number, line in chunk]
+        results = iter(judge.assess([item.text for item in items if isinstance(item, _Usable)]))
+        for item in items:
+            if isinstance(item, _Usable):
+                print_json(described(item.id, next(results)), pretty=False)
+            else:
+                broken += 1
+                print_json(item, pretty=False)
+        sys.stdout.flush()
+        done += len(items)
+        if progress:
+            print(f"\r{done} judged", end="", file=sys.stderr, flush=True)
+    if progress and done:
+        say()
+    return broken
+
+
+class _Usable:
+    def __init__(self, id: object, text: TextToAssess) -> None:
+        self.id, self.text = id, text
+
+
+def _read(number: int, line: bytes, hint: str | None) -> _Usable | dict[str, Any]:
+    """A line's text to judge, or what is wrong with the line."""
+    from social.domain.assessment import TextToAssess
+
+    def unusable(why: str, id: object = None) -> dict[str, Any]:
+        return {"id": id, "line": number, "error": why}
+
+    if len(line) > _MAX_LINE:
+        return unusable(f"the line is longer than {_MAX_LINE} bytes")
+    try:
+        item = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError:
+        return unusable("the line is not UTF-8 text")
+    except (ValueError, RecursionError) as error:
+        return unusable(f"the line is not JSON ({error})")
+    if not isinstance(item, dict):
+        return unusable('the line must be an object like {"id": 1, "text": "..."}')
+    text, language = item.get("text"), item.get("lang")
+    if not isinstance(text, str):
+        return unusable('"text" is missing or is not a text', item.get("id"))
+    if language is not None and not isinstance(language, str):
+        return unusable('"lang" is not a text', item.get("id"))
+    return _Usable(item.get("id"), TextToAssess(text=text, language_hint=language or hint))
+
+
+def described(id: object, assessment: Assessment) -> dict[str, Any]:
+    """An assessment as JSON. Scores are probabilities; labels are a best guess also where the head abstained."""
+    return {
+        "id": id,
+        "language": assessment.language,
+        "sentiment": assessment.sentiment.value,
+        "sentiment_scores": {label.value: round(score, 6) for label, score in assessment.sentiment_scores.items()},
+        "urgency": assessment.urgency.value,
+        "urgency_scores": {label.value: round(score, 6) for label, score in assessment.urgency_scores.items()},
+        "needs_reply": assessment.needs_reply,
+        "topics": list(assessment.topics),
+        "flags": sorted(flag.value for flag in assessment.flags),
+        "abstained": sorted(head.value for head in assessment.abstained),
+        "reasons": [
+            {"source": reason.source, "name": reason.name, "evidence": reason.evidence, "effect": reason.effect}
+            for reason in assessment.reasons
+        ],
+        "truncated": assessment.truncated,
+        "model": str(assessment.model),
+    }
+
+
+def _for_people(assessment: Assessment) -> str:
+    def scores(of: Any) -> str:
+        return ", ".join(f"{label.value} {score:.0%}" for label, score in of.items())
+
+    rows = [
+        ("language", assessment.language),
+        ("sentiment", f"{assessment.sentiment.value}  ({scores(assessment.sentiment_scores)})"),
+        ("urgency", f"{assessment.urgency.value}  ({scores(assessment.urgency_scores)})"),
+        ("needs reply", "yes" if assessment.needs_reply else "no"),
+    ]
+    if assessment.topics:
+        rows.append(("topics", ", ".join(assessment.topics)))
+    if assessment.flags:
+        rows.append(("flags", ", ".join(sorted(flag.value for flag in assessment.flags))))
+    if assessment.abstained:
+        rows.append(("unsure of", ", ".join(sorted(head.value for head in assessment.abstained))))
+    rows += [("because", line) for line in _because(assessment)]
+    rows.append(("model", str(assessment.model)))
+    return columns(rows)
+
+
+def _because(assessment: Assessment) -> Iterator[str]:
+    for reason in assessment.reasons:
+        evidence = f' "{reason.evidence}"' if reason.evidence else ""
+        effect = f": {reason.effect}" if reason.effect else ""
+        yield f"{reason.source} {reason.name}{evidence}{effect}"

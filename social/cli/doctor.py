@@ -1,0 +1,238 @@
+"""``social doctor``: looks at everything that the desk needs, and says what to mend."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import typer
+
+from social.cli.command import Config, Json, columns, new_app, print_json
+
+if TYPE_CHECKING:
+    from social.settings import Settings
+    from social.store.session import Database
+
+app = new_app()
+
+FOUND_ERRORS = 9
+_LITTLE_SPACE, _NO_SPACE = 1_000_000_000, 100_000_000
+_REACH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``level``: ok, note (nothing to do), warning, error (exit code 9)."""
+
+    level: str
+    subject: str
+    sentence: str
+
+
+@app.command()
+def doctor(
+    config: Config = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the networks.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the configuration, secrets, database, model, networks, disk and time zones.
+
+    Changes nothing and sends nothing. Exit code 9 where something must be mended.
+    """
+    from social.domain.errors import DyzurError
+    from social.settings import load_settings
+
+    findings = [*_machine()]
+    settings = None
+    try:
+        settings = load_settings(config)
+    except DyzurError as error:
+        findings += [Finding("error", "configuration", line) for line in str(error).splitlines()]
+    if settings is not None:
+        checks: list[Callable[[Settings], Iterator[Finding]]] = [
+            _configuration,
+            _time_zones,
+            _secrets,
+            _database,
+            _disk,
+        ]
+        checks += [_model] if offline else [_model, _networks]
+        for check in checks:
+            findings += _guarded(check, settings)
+    if as_json:
+        print_json([{"level": item.level, "subject": item.subject, "sentence": item.sentence} for item in findings])
+    else:
+        print(columns([(item.level, item.subject, item.sentence) for item in findings], indent=0))
+    if any(item.level == "error" for item in findings):
+        raise typer.Exit(FOUND_ERRORS)
+
+
+def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    """One sick organ must not hide the others."""
+    from social.domain.errors import DyzurError
+
+    try:
+        return list(check(settings))
+    except DyzurError as error:
+        return [Finding("error", check.__name__.strip("_").replace("_", " "), str(error))]
+    except Exception as error:  # noqa: BLE001 whatever is wrong here, the other checks still help
+        return [Finding("error", check.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {error}")]
+
+
+def _machine() -> Iterator[Finding]:
+    from social import __version__
+
+    version = ".".join(map(str, sys.version_info[:3]))
+    level = "ok" if sys.version_info >= (3, 11) else "error"
+    yield Finding(level, "program", f"Dyżur {__version__} on Python {version}")
+
+
+def _configuration(settings: Settings) -> Iterator[Finding]:
+    from social.cli.inspection import problems_in
+    from social.domain.post import ProfileMode
+
+    problems = problems_in(settings)
+    yield from (Finding("error", "configuration", problem) for problem in problems)
+    if not problems:
+        yield Finding("ok", "configuration", str(settings.source or "the demo that comes along"))
+    for profile in settings.profiles:
+        if profile.mode is not ProfileMode.ACKNOWLEDGE:
+            sentence = f"{profile.name} is {profile.mode.value}: its customers get no automatic answer"
+            yield Finding("warning", "configuration", sentence)
+
+
+def _time_zones(settings: Settings) -> Iterator[Finding]:
+    zones = sorted({brand.timezone for brand in settings.brands})
+    summer, winter = datetime(2026, 7, 1, 12), datetime(2026, 1, 1, 12)  # noqa: DTZ001 wall times, given a zone below
+    offsets = [
+        f"{zone} (UTC{winter.replace(tzinfo=ZoneInfo(zone)):%z} in winter, {_summer(zone, summer)})" for zone in zones
+    ]
+    yield Finding("ok", "time zones", f"{', '.join(offsets)}; tzdata {metadata.version('tzdata')}")
+
+
+def _summer(zone: str, moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=ZoneInfo(zone)):%z} in summer"
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    from social.cli.inspection import credential_problems
+
+    problems = credential_problems(settings)
+    yield from (Finding("error", "secrets", f"{item.profile}: {item.sentence}") for item in problems)
+    if not problems:
+        yield Finding("ok", "secrets", f"{len(settings.profiles)} credential(s), closed to other users")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from social import clock
+    from social.engine import build
+    from social.store import control, schema
+
+    url = settings.database.url
+    if url.startswith("sqlite:///"):
+        file = settings.path(url.removeprefix("sqlite:///"))
+        if not file.exists():
+            yield _future_file(file)
+            return
+    database = build.open_database(settings)
+    try:
+        damage = schema.check_integrity(database)
+        if damage is not None:
+            yield Finding("error", "database", f"damaged: {damage}. Move it away and restore the newest backup.")
+            return
+        found = schema.status(database)
+        if not found.up_to_date:
+            level = "note" if found.known and database.dialect == "sqlite" else "error"
+            cure = "social run upgrades it" if level == "note" else "social db upgrade"
+            yield Finding(level, "database", f"has form {found.current}, needs {found.head}: {cure}")
+            return
+        yield _writable(database)
+        with database.read() as session:
+            paused, daemons = control.paused_since(session), control.running(session, at=clock.machine_now())
+        if paused is not None:
+            yield Finding("warning", "desk", f"PAUSED by {paused[1]}: nothing is sent. Go on with: social unpause")
+        names = ", ".join(daemon.name for daemon in daemons)
+        yield Finding(
+            "ok" if daemons else "note", "desk", f"running: {names}" if daemons else "not running: social run"
+        )
+    finally:
+        database.close()
+
+
+def _future_file(file: Path) -> Finding:
+    import os
+
+    folder = next(parent for parent in file.parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        return Finding("error", "database", f"{folder} is not writable, so {file} cannot be made")
+    return Finding("note", "database", f"{file} is not there yet; social run makes it")
+
+
+def _writable(database: Database) -> Finding:
+    """A write transaction that changes nothing: the only honest answer, also on a read-only or full disk."""
+    with database.write() as session:
+        session.connection().exec_driver_sql("UPDATE control SET id = id WHERE id = -1")
+    size = f", {database.path.stat().st_size / 1_000_000:.1f} MB" if database.path else ""
+    return Finding("ok", "database", f"{database.url.render_as_string(hide_password=True)}, sound, writable{size}")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    url = settings.database.url
+    file = settings.path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else settings.home
+    folder = next(parent for parent in (file, *file.parents) if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    level = "error" if free < _NO_SPACE else "warning" if free < _LITTLE_SPACE else "ok"
+    yield Finding(level, "disk", f"{free / 1_000_000_000:.1f} GB free at {folder}")
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    import logging
+
+    from social.domain.assessment import RULES_ONLY, TextToAssess
+    from social.engine.build import load_judge
+
+    logging.getLogger("social.build").setLevel(logging.CRITICAL)  # what it would shout is told here
+    judge, _ = load_judge(settings)
+    assessment = judge.assess([TextToAssess(text="Paczka nie doszła, a minęły dwa tygodnie.")])[0]
+    health = getattr(judge, "health", None)
+    state = health() if callable(health) else health
+    if assessment.model.id == RULES_ONLY.id and settings.triage.backend.value != "rules":
+        why = state.summary if state is not None else "the model cannot be loaded"
+        yield Finding("error", "model", f"rules only: {why}")
+    else:
+        yield Finding("ok", "model", str(assessment.model))
+
+
+def _networks(settings: Settings) -> Iterator[Finding]:
+    from connectors import registry
+    from social.settings import ClockMode
+
+    for kind in sorted({profile.connector for profile in settings.profiles}):
+        table = registry.load(kind).Settings.model_validate(settings.connectors.get(kind, {}))
+        address = str(getattr(table, "base_url", ""))
+        problem = _reach(address)
+        if problem is None:
+            yield Finding("ok", "network", f"{kind}: {address} answers")
+        elif settings.clock.mode is not ClockMode.REAL:
+            yield Finding("note", "network", f"{kind}: the simulated network is not running; social run starts it")
+        else:
+            yield Finding("error", "network", f"{kind}: {address} cannot be reached ({problem})")
+
+
+def _reach(address: str) -> str | None:
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_REACH_SECONDS).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

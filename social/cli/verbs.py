@@ -1,0 +1,44 @@
+"""The table of verbs. A verb is one file with an ``app`` (``social.cli.command.new_app``) and one line here.
+
+Nothing heavy is imported to show this table: `social --help` must stay as cheap as a small script.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """``module`` is imported when the verb is used. ``group``: the verb has verbs of its own (``queue list``)."""
+
+    name: str
+    module: str
+    summary: str
+    group: bool = False
+
+
+#: Title of the section in the help, and its verbs in the order in which somebody new needs them.
+VERBS: dict[str, tuple[Verb, ...]] = {
+    "First steps": (
+        Verb("demo", "social.cli.demo", "A simulated shop in a folder of its own; --selftest checks every promise."),
+        Verb("init", "social.cli.init", "Ask a few questions and write a commented config.toml."),
+        Verb("check-config", "social.cli.check_config", "Name every mistake in config.toml, with its line."),
+        Verb("doctor", "social.cli.doctor", "Look at everything that the desk needs, and say what to mend."),
+    ),
+    "The desk": (
+        Verb("run", "social.cli.run", "Watch the profiles, judge, acknowledge, escalate; until Ctrl-C."),
+        Verb("queue", "social.cli.queue", "What people must answer: list, show, take, answer, close, settle.", True),
+        Verb("pause", "social.cli.pause", "Stop all sending at once, on every profile."),
+        Verb("unpause", "social.cli.unpause", "Let the desk send again."),
+    ),
+    "Questions": (
+        Verb("hours", "social.cli.hours", "Is somebody there now? The next opening, the next ten holidays."),
+        Verb("classify", "social.cli.classify", "Judge a text, or JSON Lines from standard input (-)."),
+        Verb("simulate", "social.cli.simulate", "What would happen with a text at a time, and why."),
+        Verb("poll", "social.cli.poll", "Ask one network once and show what is new there."),
+    ),
+    "Upkeep": (Verb("db", "social.cli.db", "The database: upgrade, status, backup.", True),),
+}
+
+ALL: dict[str, Verb] = {verb.name: verb for verbs in VERBS.values() for verb in verbs}

@@ -1,0 +1,53 @@
+"""Somebody must be reached: alert rows, one for each cause, raised in the same transaction as their cause."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session
+
+from social.store.rows import c, upsert
+from social.store.tables import AlertRow
+
+log = logging.getLogger("social.alert")
+
+
+def raise_once(
+    session: Session,
+    *,
+    kind: str,
+    subject: str,
+    message: str,
+    now: datetime,
+    brand_id: int | None = None,
+    profile_id: int | None = None,
+    escalation_id: int | None = None,
+) -> None:
+    """One alert a cause (``kind`` and ``subject``), however often it shows. Never carries a customer's text."""
+    upsert(
+        session,
+        AlertRow,
+        [
+            {
+                "kind": kind,
+                "subject": subject,
+                "message": message[:500],
+                "raised_at": now,
+                "due_at": now,
+                "state": "raised",
+                "attempts": 0,
+                "brand_id": brand_id,
+                "profile_id": profile_id,
+                "escalation_id": escalation_id,
+            }
+        ],
+        key=("kind", "subject"),
+    )
+    log.warning("ALERT        %s", message)
+
+
+def settle(session: Session, *, kind: str, subject: str) -> None:
+    """The cause is gone: the next time it shows is a new alert."""
+    session.execute(delete(AlertRow).where(c(AlertRow).kind == kind, c(AlertRow).subject == subject))

@@ -1,0 +1,194 @@
+"""The composition root: ``Settings`` -> an open ``Desk``. The only place where the parts are chosen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from connectors import registry
+from responders.snapshot import Limits, Timing
+from social import clock
+from social.clock import Anchor, PacedClock, RealClock
+from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailable
+from social.domain.post import ProfileMode
+from social.engine.calendars import calendar_of
+from social.engine.desk import Desk, LiveProfile
+from social.ports import Classifier, Clock, ConnectorContext, CredentialStore
+from social.secrets import EncryptedCredentials
+from social.settings import ClockMode, ProfileSettings, Settings, require_loopback
+from social.store import control, credentials, profiles, schema
+from social.store.session import Database
+
+log = logging.getLogger("social.build")
+
+
+def open_database(settings: Settings) -> Database:
+    """The configured database, a relative SQLite path taken from the configuration's folder."""
+    url = settings.database.url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{settings.path(url.removeprefix('sqlite:///'))}"
+    return Database(url)
+
+
+def prepare_database(database: Database) -> None:
+    """Bring SQLite up to date (backup first); on PostgreSQL refuse an old schema and name the command."""
+    problem = schema.check_integrity(database)
+    if problem is not None:
+        raise DyzurError(
+            f"the database is damaged ({problem}).",
+            resource=str(database.path),
+            next_step="Move it away and restore the newest backup beside it.",
+        )
+    if database.dialect == "sqlite":
+        backup = schema.upgrade(database, now=clock.machine_now())
+        if backup is not None:
+            log.info("the database was upgraded; a backup from before is %s", backup)
+    else:
+        schema.require_current(database)
+
+
+def open_clock(settings: Settings, database: Database, *, resume: bool = False) -> Clock:
+    """The world's clock. A paced one is anchored in the database once; ``resume`` ties the world's latest time to now
+    (the simulated world stood still while nothing ran), otherwise the anchor that is there goes on."""
+    with database.write() as session:
+        found = control.clock_anchor(session)
+        if settings.clock.mode is ClockMode.REAL:
+            control.set_clock(session, mode=RealClock.mode, anchor=None)
+            return RealClock()
+        require_loopback(settings)
+        assert settings.clock.start is not None  # the settings insist
+        anchor = found[1] if found else None
+        if anchor is None or resume:
+            latest = found[2] if found else None
+            world = max(settings.clock.start, latest) if latest else settings.clock.start
+            anchor = Anchor(machine=clock.machine_now(), world=world, speed=settings.clock.speed)
+        control.set_clock(session, mode=PacedClock.mode, anchor=anchor)
+        return PacedClock(anchor)
+
+
+def open_credentials(settings: Settings, database: Database) -> CredentialStore:
+    key_file = settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
+    return EncryptedCredentials(
+        directory=settings.path(settings.secrets.directory),
+        key_file=key_file,
+        load_sealed=lambda name: credentials.load_sealed(database, name),
+        save_sealed=lambda name, sealed: credentials.save_sealed(database, name, sealed, now=clock.machine_now()),
+    )
+
+
+def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
+    """The configured classifier and the rules that take over if it breaks. A model that cannot be loaded is said aloud
+    and replaced at once: never silently neutral."""
+    from triage.load import load_classifier, rules_only
+
+    languages = tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
+    fallback = rules_only("the model broke while running", languages=languages)
+    try:
+        judge = load_classifier(
+            backend=settings.triage.backend,
+            model=settings.triage.model,
+            threads=settings.triage.threads,
+            languages=languages,
+        )
+    except ModelUnavailable as error:
+        log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
+        return rules_only(str(error), languages=languages), fallback
+    return judge, fallback
+
+
+def open_desk(
+    settings: Settings,
+    database: Database,
+    world: Clock,
+    *,
+    judge: tuple[Classifier, Classifier] | None = None,
+) -> Desk:
+    """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
+    others go on. The database must be current."""
+    now = world.now()
+    with database.write() as session:
+        profiles.synchronise(
+            session,
+            [
+                profiles.WantedProfile(name=item.name, brand=item.brand, network=item.connector, mode=item.mode)
+                for item in settings.profiles
+            ],
+            now=now,
+        )
+    store = open_credentials(settings, database)
+    live: dict[int, LiveProfile] = {}
+    broken: dict[str, str] = {}
+    for item in settings.profiles:
+        try:
+            opened = _open_profile(settings, item, database, store, world)
+        except DyzurError as error:
+            broken[item.name] = str(error)
+            _keep_error(database, item.name, str(error), now)
+        else:
+            live[opened.id] = opened
+    classifier, fallback = judge or load_judge(settings)
+    return Desk(
+        database=database,
+        clock=world,
+        classifier=classifier,
+        fallback=fallback,
+        profiles=live,
+        timing=timing_of(settings),
+        limits=Limits(
+            per_author_an_hour=settings.responders.per_author_an_hour,
+            per_profile_an_hour=settings.responders.per_profile_an_hour,
+        ),
+        formal_deadline=settings.responders.formal_deadline,
+        batch=settings.triage.batch,
+        broken=broken,
+    )
+
+
+def timing_of(settings: Settings) -> Timing:
+    return Timing(
+        acknowledge_after=settings.responders.acknowledge_after,
+        urgent_acknowledge_after=settings.responders.urgent_acknowledge_after,
+    )
+
+
+def _open_profile(
+    settings: Settings, item: ProfileSettings, database: Database, store: CredentialStore, world: Clock
+) -> LiveProfile:
+    connector_type = registry.load(item.connector)
+    connector_settings: Mapping[str, object] = settings.connectors.get(item.connector, {})
+    connector = connector_type.open(
+        ConnectorContext(
+            profile=item.name,
+            options=item.options,
+            settings=connector_settings,
+            credential=item.credential,
+            credentials=store,
+            clock=world,
+        )
+    )
+    with database.read() as session:
+        row = profiles.by_name(session, item.name)
+    if row is None:
+        raise ConfigurationError(f"the profile {item.name!r} is not in the database.", resource=item.name)
+    brand = settings.brand(item.brand)
+    return LiveProfile(
+        id=row.id,
+        name=item.name,
+        brand=brand.name,
+        brand_id=row.brand_id,
+        languages=brand.languages,
+        calendar=calendar_of(brand),
+        mode=ProfileMode(item.mode),
+        closed_notice=bool(item.closed_notice),
+        poll_every=item.poll_every,
+        connector=connector,
+    )
+
+
+def _keep_error(database: Database, name: str, message: str, now: datetime) -> None:
+    log.error("%s stays off: %s", name, message)
+    with database.write() as session:
+        row = profiles.by_name(session, name)
+        if row is not None:
+            profiles.record_error(session, row.id, message, now=now)

@@ -1,0 +1,211 @@
+"""The queue in the database: claim due rows for a lease, act, finish only what is still ours.
+
+    claim    rows with ``due_at <= world now`` and no living lease get a fresh token and a lease (machine time)
+    (act)    HTTP, model: outside any transaction
+    finish   ``WHERE id AND token``: no row left = somebody else took over, drop the work
+
+Two statements to claim, not ``UPDATE ... WHERE id IN (SELECT ... LIMIT n FOR UPDATE SKIP LOCKED)``: the planner may run
+that sub-select again and take more than n. On SQLite the lock clause vanishes and BEGIN IMMEDIATE does its work.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlmodel import Session
+
+from social.clock import machine_now
+from social.store.columns import UtcDateTime
+from social.store.rows import t
+from social.store.session import Database
+from social.store.tables import AlertRow, Claimable, EscalationRow, PostRow, ProfileRow, ReplyRow
+
+log = logging.getLogger("social.claims")
+
+#: A row that was claimed this often without ever being finished is poison: it is set aside and shown to people.
+MAXIMUM_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    table: type[Claimable]
+    states: tuple[str, ...]
+    poison: str = "failed"  # where a row ends that was claimed too often without ever being finished
+
+
+class Claimed(Enum):
+    """What can be claimed, and in which states it waits."""
+
+    PROFILE = Kind(ProfileRow, ("active",))
+    POST = Kind(PostRow, ("new", "waiting"))
+    REPLY = Kind(ReplyRow, ("planned",), poison="refused")
+    DOUBTFUL = Kind(ReplyRow, ("sending",))
+    ESCALATION = Kind(EscalationRow, ("open", "taken"))
+    ALERT = Kind(AlertRow, ("raised",))
+
+
+#: A profile is always polled again, and a doubtful send ends as ``unknown``, never by a counter.
+_NEVER_SET_ASIDE = frozenset({Claimed.PROFILE, Claimed.DOUBTFUL})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows that are ours until the lease ends or somebody changes their state."""
+
+    kind: Claimed
+    token: str
+    ids: tuple[int, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.ids)
+
+
+def _columns(table: type[Claimable]) -> Any:
+    return t(table).c
+
+
+def machine_time(session: Session) -> Any:
+    """Leases live by the database's clock where it has one of its own, so that skewed machines cannot break them."""
+    if session.get_bind().dialect.name == "postgresql":
+        return func.clock_timestamp()
+    return machine_now()
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """The three statements of a claim, built once: an idle tick is a lookup, not a compilation."""
+
+    probe: Any
+    pick: Any
+    take: Any
+    set_aside: Any
+
+
+@cache
+def _statements(kind: Claimed, dialect: str) -> _Statements:
+    table, columns = kind.value.table, _columns(kind.value.table)
+    machine: Any = func.clock_timestamp() if dialect == "postgresql" else bindparam("machine", type_=UtcDateTime)
+    profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
+    due = [
+        columns.state.in_(kind.value.states),
+        columns.due_at <= bindparam("now", type_=UtcDateTime),
+        or_(columns.leased_until.is_(None), columns.leased_until < machine),
+        profile.in_(bindparam("profiles", expanding=True)),
+    ]
+    lease: Any = func.clock_timestamp() + bindparam("lease") if dialect == "postgresql" else bindparam("lease")
+    taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
+    aside = {"state": kind.value.poison, "token": None, "leased_until": None}
+    these = columns.id.in_(bindparam("ids", expanding=True))
+    return _Statements(
+        probe=select(columns.id).where(*due).limit(1),
+        pick=select(columns.id, columns.attempts)
+        .where(*due)
+        .order_by(columns.due_at, columns.id)
+        .limit(bindparam("wanted"))
+        .with_for_update(skip_locked=True),
+        take=update(t(table)).where(these).values(taken),
+        set_aside=update(t(table)).where(these).values(aside),
+    )
+
+
+def claim(
+    database: Database, kind: Claimed, *, now: datetime, limit: int, lease: timedelta, profiles: Collection[int]
+) -> Claim:
+    """Take at most ``limit`` due rows of ``profiles`` for ``lease`` (machine time). ``now`` is world time. Rows that were
+    tried too often are set aside instead. Looks with a plain read first, so that an idle tick never takes the write lock."""
+    statements = _statements(kind, database.dialect)
+    clock: dict[str, Any] = {} if database.dialect == "postgresql" else {"machine": machine_now()}
+    due = {"now": now, "profiles": list(profiles), **clock}
+    with database.read() as session:
+        if session.connection().execute(statements.probe, due).first() is None:
+            return Claim(kind, "", ())
+    token = secrets.token_hex(16)
+    until: Any = lease if database.dialect == "postgresql" else machine_now() + lease
+    with database.write() as session:
+        rows = session.connection().execute(statements.pick, {**due, "wanted": limit}).all()
+        poison = [row.id for row in rows if row.attempts >= MAXIMUM_ATTEMPTS and kind not in _NEVER_SET_ASIDE]
+        ids = tuple(row.id for row in rows if row.id not in poison)
+        if poison:
+            session.connection().execute(statements.set_aside, {"ids": poison})
+            log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
+        if ids:
+            session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
+    return Claim(kind, token, ids)
+
+
+@cache
+def _due_statement(kind: Claimed) -> Any:
+    columns = _columns(kind.value.table)
+    return select(func.min(columns.due_at)).where(
+        columns.state.in_(kind.value.states),
+        columns.due_at > bindparam("after", type_=UtcDateTime),
+        columns.leased_until.is_(None),
+    )
+
+
+def next_due(database: Database, *, after: datetime) -> datetime | None:
+    """The next world time at which a profile, post or reply becomes due."""
+    with database.read() as session:
+        found = [
+            session.connection().execute(_due_statement(kind), {"after": after}).scalar()
+            for kind in (Claimed.PROFILE, Claimed.POST, Claimed.REPLY)
+        ]
+    return min((at for at in found if at is not None), default=None)
+
+
+def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = None) -> set[int]:
+    """Which of the claimed rows are still ours; they stay locked until the transaction ends."""
+    columns = _columns(claimed.kind.value.table)
+    wanted = claimed.ids if ids is None else tuple(ids)
+    rows = session.execute(
+        select(columns.id).where(columns.id.in_(wanted), columns.token == claimed.token).with_for_update()
+    )
+    return set(rows.scalars())
+
+
+def finish(session: Session, claimed: Claim, row_id: int, **values: Any) -> bool:
+    """Write ``values`` and give the row back; ``False`` = it was no longer ours and nothing was written."""
+    columns = _columns(claimed.kind.value.table)
+    released = {"token": None, "leased_until": None, "attempts": 0, **values}
+    result: Any = session.execute(
+        update(claimed.kind.value.table)
+        .where(columns.id == row_id, columns.token == claimed.token)
+        .values(**released)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)
+
+
+def release(database: Database, claimed: Claim, *, due_at: datetime | None = None) -> None:
+    """Give rows back unworked, keeping their ``attempts``; optionally not before ``due_at`` (world time)."""
+    if not claimed:
+        return
+    columns = _columns(claimed.kind.value.table)
+    values: dict[str, Any] = {"token": None, "leased_until": None}
+    if due_at is not None:
+        values["due_at"] = due_at
+    with database.write() as session:
+        session.execute(
+            update(claimed.kind.value.table)
+            .where(columns.id.in_(claimed.ids), columns.token == claimed.token)
+            .values(**values)
+        )
+
+
+def renew(session: Session, claimed: Claim, lease: timedelta, **values: Any) -> None:
+    """Work that takes longer, in steps: extend the lease with each committed step."""
+    columns = _columns(claimed.kind.value.table)
+    session.execute(
+        update(claimed.kind.value.table)
+        .where(columns.id.in_(claimed.ids), columns.token == claimed.token)
+        .values(leased_until=machine_time(session) + lease, **values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,434 @@
+"""deliver: one reply through its states, at most once in public.
+
+1  claim a due reply
+2  look: the thread again, the post again, the network's own word; whatever changed is remembered and may cancel it
+3  check: its time, a person's answer, the platform's rules, the facts in the text, the guard
+4  commit the intent (``planned -> sending``), together with the conversation's cap, BEFORE the wire
+5  one attempt on the wire, never a retry
+6  settle: sent, refused, planned again (surely not published), or stay ``sending`` until the look-up
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from responders import compose, delivery, guard, permission
+from responders.delivery import Consequence, Event, Step
+from social import clock
+from social.domain.assessment import Urgency
+from social.domain.decision import PostFacts
+from social.domain.errors import (
+    CannotTell,
+    ConnectorError,
+    CredentialsExpired,
+    DyzurError,
+    RateLimited,
+    Refused,
+    Unreachable,
+)
+from social.domain.post import Gone, PostKind, PostRef, ProfileMode
+from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
+from social.engine import alerts, poll
+from social.engine.claims import Claim, machine_time, release
+from social.engine.desk import Desk, LiveProfile
+from social.ports import ALLOWED, Verdict
+from social.store import control, escalations, outbox, posts, profiles
+from social.store.mapping import ref_from
+from social.store.recall import conversation_facts, profile_automatic_in_last_hour
+from social.store.rows import c
+from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
+
+log = logging.getLogger("social.deliver")
+
+#: A look before sending that fails is tried again after this (world time), until the text's own time is over.
+LOOK_AGAIN_AFTER = timedelta(minutes=1)
+#: A doubtful send that nobody could look up for this long (world time) is shown to people.
+GIVE_UP_LOOKING_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """A reply with what surrounds it, as plain values: nothing here is tied to a session."""
+
+    id: int
+    kind: ReplyKind
+    sent_by: SentBy
+    user_id: int | None
+    text: str
+    key: str
+    facts: dict[str, str]
+    due_at: datetime | None
+    not_after: datetime | None
+    intended_at: datetime | None
+    post_id: int
+    conversation_id: int
+    ref: PostRef
+    post: PostFacts
+    last_customer_at: datetime
+    automatic_replies: int
+    formal: bool
+
+    @property
+    def robot(self) -> bool:
+        return self.sent_by is SentBy.ROBOT
+
+
+class _NotOurs(Exception):
+    """Somebody changed the reply meanwhile; the transaction is rolled back and the work dropped."""
+
+
+def paused(desk: Desk) -> bool:
+    with desk.database.read() as session:
+        return control.paused_since(session) is not None
+
+
+def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
+    work, live = _load(desk, claimed)
+    if work is None:
+        return 1
+    try:
+        step = _before_the_wire(desk, live, work, now)
+    except ConnectorError as error:
+        retry = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
+        log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
+        _put_off(desk, claimed, work, retry)
+        return 1
+    if step.state is not ReplyState.SENDING:
+        _apply(desk, live, work, ReplyState.PLANNED, step, now, token=claimed.token)
+        return 1
+    committed = clock.monotonic()
+    if not _commit_intent(desk, live, claimed, work, now):
+        return 1
+    if clock.monotonic() - committed > desk.leases.settle.total_seconds() / 2:
+        return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
+    _use_the_wire(desk, live, work, now)
+    return 1
+
+
+def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
+    """An intent whose lease ended: look for our own reply; never send blindly."""
+    work, live = _load(desk, claimed)
+    if work is None:
+        return 1
+    receipt: Receipt | None = None
+    try:
+        receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
+        event = Event.FOUND if receipt else Event.ABSENT
+    except CannotTell:
+        event = Event.CANNOT_TELL
+    except ConnectorError as error:
+        if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
+            log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
+            release(desk.database, claimed, due_at=now + LOOK_AGAIN_AFTER)
+            return 1
+        event = Event.CANNOT_TELL
+    step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
+    if receipt is not None:
+        _sent(desk, live, work, receipt, now)
+    else:
+        _apply(desk, live, work, ReplyState.SENDING, step, now)
+    return 1
+
+
+# --- 1: load -----------------------------------------------------------------------------------------------------------
+
+
+def _load(desk: Desk, claimed: Claim) -> tuple[_Work | None, LiveProfile]:
+    with desk.database.read() as session:
+        row, post, author, conversation = session.execute(
+            select(ReplyRow, PostRow, AuthorRow, ConversationRow)
+            .join(PostRow, c(PostRow).id == c(ReplyRow).post_id)
+            .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
+            .join(ConversationRow, c(ConversationRow).id == c(ReplyRow).conversation_id)
+            .where(c(ReplyRow).id == claimed.ids[0])
+        ).one()
+        live = desk.profiles[row.profile_id]
+        if row.token != claimed.token:
+            return None, live
+        others = [reply for reply in outbox.of_conversations(session, [row.conversation_id]) if reply.id != row.id]
+        facts = conversation_facts(conversation, others, post, taken=False, now=row.created_at)
+        formal = session.execute(
+            select(c(EscalationRow).formal).where(
+                c(EscalationRow).conversation_id == row.conversation_id, c(EscalationRow).formal.is_(True)
+            )
+        ).first()
+        work = _Work(
+            id=row.id or 0,
+            kind=ReplyKind(row.kind),
+            sent_by=SentBy(row.sent_by),
+            user_id=row.user_id,
+            text=row.text,
+            key=row.key,
+            facts=row.facts,
+            due_at=row.due_at,
+            not_after=row.not_after,
+            intended_at=row.intended_at,
+            post_id=row.post_id,
+            conversation_id=row.conversation_id,
+            ref=ref_from(post, author.native_id),
+            post=PostFacts(
+                kind=PostKind(post.kind),
+                created_at=post.created_at,
+                summoned=post.summoned,
+                private=post.private,
+                ours=post.ours,
+                history=post.history,
+            ),
+            last_customer_at=conversation.last_customer_at,
+            automatic_replies=facts.automatic_replies,
+            formal=formal is not None,
+        )
+    return work, live
+
+
+# --- 2, 3: look and check ----------------------------------------------------------------------------------------------
+
+
+def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Step:
+    def step(event: Event) -> Step:
+        return delivery.advance(ReplyState.PLANNED, event, sent_by=work.sent_by)
+
+    if work.robot and live.mode is ProfileMode.OFF:
+        return step(Event.SILENCED)
+    if work.not_after is not None and now > work.not_after:
+        return step(Event.TOO_LATE)
+    if work.robot and not compose.still_true(work.facts, live.calendar, now):
+        return step(Event.FACT_STALE)
+    network = _look(desk, live, work, now)
+    if isinstance(network, Gone):
+        return step(Event.DELETED)
+    verdict = permission.evaluate(
+        live.connector.reply_rules,
+        post=work.post,
+        last_customer_post_at=work.last_customer_at,
+        automatic_replies=work.automatic_replies,
+        kind=work.kind,
+        sent_by=work.sent_by,
+        now=now,
+        network=network,
+    )
+    if not verdict.allowed:
+        return Step(state=ReplyState.REFUSED, reason=verdict.reason, consequence=Consequence.ESCALATE)
+    problems = guard.check(
+        work.text,
+        rules=live.connector.reply_rules,
+        sent_by=work.sent_by,
+        formal=work.formal,
+        private_channel=live.connector.capabilities.private_channel,
+        private=work.post.private,
+    )
+    blocking = [problem.message for problem in problems if problem.blocking]
+    if blocking:
+        return Step(state=ReplyState.REFUSED, reason="; ".join(blocking), consequence=Consequence.ESCALATE)
+    if work.robot and live.mode is ProfileMode.DRY_RUN:
+        return step(Event.DUE_IN_DRY_RUN)
+    return step(Event.DUE)
+
+
+def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict | Gone:
+    """The thread and the post as they are now. What is new is remembered, which may cancel this very reply: the intent
+    then finds its token gone."""
+    connector = live.connector
+    with desk.database.read() as session:
+        profile = profiles.by_ids(session, [live.id])[0]
+        wait = profiles.paused_until(session, live.id, ("write", "all"), now=now)
+    if wait is not None:
+        raise RateLimited("the network asked us to wait.", until=wait, scope="write", resource=live.name)
+    found = list(connector.refresh([work.ref]).values())
+    thread = list(connector.thread(work.ref)) if connector.capabilities.threads else []
+    poll.remember_look(desk, profile, [*found, *thread], now)
+    for item in found:
+        if isinstance(item, Gone):
+            return item
+    return connector.can_reply(work.ref) if work.robot or connector.capabilities.threads else ALLOWED
+
+
+# --- 4: the intent -----------------------------------------------------------------------------------------------------
+
+
+def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
+    lease = desk.leases.settle + live.connector.reply_rules.read_lag
+    try:
+        with desk.database.write() as session:
+            if control.paused_since(session) is not None:
+                release_in(session, claimed, work)
+                return False
+            if work.robot and _profile_is_over_its_limit(desk, session, live, now):
+                raise _NotOurs
+            row = session.get(ReplyRow, work.id)
+            leased_until = machine_time(session) + lease
+            if row is None or not outbox.intend(session, row, token=claimed.token, now=now, leased_until=leased_until):
+                raise _NotOurs
+    except _NotOurs:
+        with desk.database.write() as session:
+            if outbox.change_state(
+                session,
+                work.id,
+                ReplyState.PLANNED,
+                ReplyState.CANCELLED,
+                token=claimed.token,
+                reason="an automatic text went out in this conversation, or the profile reached its hourly limit",
+            ):
+                log.info("cancelled    %s #%d: capped", live.name, work.post_id)
+        return False
+    return True
+
+
+def release_in(session: Session, claimed: Claim, work: _Work) -> None:
+    """Give the reply back inside an open transaction; a pause is no fault of the reply's, so its attempts start anew."""
+    session.execute(
+        update(ReplyRow)
+        .where(c(ReplyRow).id == work.id, c(ReplyRow).token == claimed.token)
+        .values(token=None, leased_until=None, attempts=0)
+    )
+
+
+def _profile_is_over_its_limit(desk: Desk, session: Session, live: LiveProfile, now: datetime) -> bool:
+    return profile_automatic_in_last_hour(session, live.id, now=now) >= desk.limits.per_profile_an_hour
+
+
+def _put_off(desk: Desk, claimed: Claim, work: _Work, until: datetime) -> None:
+    with desk.database.write() as session:
+        session.execute(
+            update(ReplyRow)
+            .where(c(ReplyRow).id == work.id, c(ReplyRow).token == claimed.token)
+            .values(token=None, leased_until=None, attempts=0, due_at=until)
+        )
+
+
+# --- 5: the wire -------------------------------------------------------------------------------------------------------
+
+
+def _use_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> None:
+    try:
+        receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
+    except Refused as error:
+        step = delivery.advance(ReplyState.SENDING, Event.REFUSED, sent_by=work.sent_by)
+        refused = Step(state=step.state, reason=f"{error.reason.value}: {error}", consequence=step.consequence)
+        _apply(desk, live, work, ReplyState.SENDING, refused, now)
+    except RateLimited as error:
+        _not_accepted(desk, live, work, error, error.until, now)
+    except CredentialsExpired as error:
+        _not_accepted(desk, live, work, error, now + poll.RETRY_CREDENTIALS, now)
+    except Unreachable as error:
+        _not_accepted(desk, live, work, error, now + LOOK_AGAIN_AFTER, now)
+    except DyzurError as error:
+        log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
+    else:
+        _sent(desk, live, work, receipt, now)
+
+
+# --- 6: settle ---------------------------------------------------------------------------------------------------------
+
+
+def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: datetime) -> None:
+    at = receipt.published_at or now
+    with desk.database.write() as session:
+        recorded = outbox.settle_sent(
+            session, work.id, external_id=receipt.native_id, permalink=receipt.permalink, at=at, now=now
+        )
+        conversation = session.get(ConversationRow, work.conversation_id)
+        if recorded and conversation is not None and not work.robot:
+            # an answer stops the clock of what the customer had written when it was planned
+            posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
+        profiles.record_quota(session, live.id, live.connector.quota(), now=now)
+    waited = now - work.post.created_at
+    log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
+
+
+def _not_accepted(
+    desk: Desk, live: LiveProfile, work: _Work, error: ConnectorError, retry: datetime, now: datetime
+) -> None:
+    log.warning("%s: reply #%d was not accepted: %s", live.name, work.id, error)
+    step = delivery.advance(ReplyState.SENDING, Event.NOT_ACCEPTED, sent_by=work.sent_by)
+    _apply(desk, live, work, ReplyState.SENDING, step, now, due_at=retry)
+    with desk.database.write() as session:
+        profiles.record_error(session, live.id, str(error), now=now)
+        if isinstance(error, RateLimited):
+            profiles.record_pause(session, live.id, "write", retry, now=now)
+        elif isinstance(error, CredentialsExpired):
+            alerts.raise_once(
+                session, kind="connector", subject=live.name, message=str(error), now=now, profile_id=live.id
+            )
+
+
+def _apply(
+    desk: Desk,
+    live: LiveProfile,
+    work: _Work,
+    state: ReplyState,
+    step: Step,
+    now: datetime,
+    *,
+    token: str | None = None,
+    due_at: datetime | None = None,
+) -> None:
+    """Move the reply as ``step`` says and do what follows from it, in one transaction."""
+    with desk.database.write() as session:
+        values = {"due_at": due_at} if due_at is not None else {}
+        if not outbox.change_state(session, work.id, state, step.state, token=token, reason=step.reason, **values):
+            return
+        if state is ReplyState.SENDING and step.state in (ReplyState.PLANNED, ReplyState.REFUSED):
+            row = session.get(ReplyRow, work.id)
+            if row is not None:
+                outbox.release_cap(session, row)
+        if step.consequence is Consequence.DECIDE_AGAIN:
+            _decide_again(session, work, now)
+        elif step.consequence is Consequence.ESCALATE and step.state is not ReplyState.WOULD_HAVE_SENT:
+            _tell_people(session, live, work, step, now)
+    log.info("%-12s %s #%d: %s, %s", step.state.value, live.name, work.post_id, work.kind.value, step.reason)
+
+
+def _decide_again(session: Session, work: _Work, now: datetime) -> None:
+    session.execute(
+        update(PostRow)
+        .where(c(PostRow).id == work.post_id, c(PostRow).state == "judged", c(PostRow).deleted_at.is_(None))
+        .values(state="waiting", due_at=now, token=None, leased_until=None, attempts=0)
+    )
+
+
+def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, now: datetime) -> None:
+    """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
+    case = escalations.waiting_case(session, work.conversation_id)
+    if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
+        case = escalations.open_or_join(
+            session,
+            escalations.NewCase(
+                brand_id=live.brand_id,
+                profile_id=live.id,
+                conversation_id=work.conversation_id,
+                post_id=work.post_id,
+                urgency=Urgency.HIGH,
+                rule=f"reply-{step.state.value}",
+                reason=step.reason,
+                waiting_since=work.post.created_at,
+            ),
+            now=now,
+        )
+    if case is None:
+        return
+    case.note = f"{work.kind.value}: {step.reason}"[:500]
+    session.add(case)
+    if step.state is ReplyState.UNKNOWN:
+        alerts.raise_once(
+            session,
+            kind="unknown",
+            subject=str(work.id),
+            message=f"nobody can tell whether a reply on {live.name} appeared; look and say: "
+            f"social queue settle {work.id} --sent or --not-sent",
+            now=now,
+            brand_id=live.brand_id,
+            profile_id=live.id,
+            escalation_id=case.id,
+        )
+
+
+def _minutes(duration: timedelta) -> str:
+    minutes = round(duration.total_seconds() / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,66 @@
+"""What the loops work with: the open parts, put together once by ``build``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from responders.snapshot import Limits, Timing
+from social.domain.hours import BusinessCalendar
+from social.domain.post import ProfileMode
+from social.ports import Classifier, Clock, Connector
+from social.store.session import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveProfile:
+    """A profile with its open connector. ``closed_notice`` is what the operator said, never a silent default."""
+
+    id: int
+    name: str
+    brand: str
+    brand_id: int
+    languages: tuple[str, ...]
+    calendar: BusinessCalendar
+    mode: ProfileMode
+    closed_notice: bool
+    poll_every: timedelta
+    connector: Connector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leases:
+    """How long work may take before somebody else picks it up (machine time)."""
+
+    poll: timedelta = timedelta(seconds=90)
+    triage: timedelta = timedelta(seconds=300)
+    reply: timedelta = timedelta(seconds=90)
+    #: An intent waits this long, plus the network's read lag, before our own replies are looked up.
+    settle: timedelta = timedelta(seconds=20)
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """One process's view of the desk. ``classifier`` may be exchanged for the rules when the model breaks."""
+
+    database: Database
+    clock: Clock
+    classifier: Classifier
+    fallback: Classifier
+    profiles: Mapping[int, LiveProfile]
+    timing: Timing = field(default_factory=Timing)
+    limits: Limits = field(default_factory=Limits)
+    formal_deadline: timedelta = timedelta(days=14)
+    batch: int = 200
+    leases: Leases = field(default_factory=Leases)
+    #: Profiles of the configuration whose connector could not be opened, with the reason for people.
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def close(self) -> None:
+        for live in self.profiles.values():
+            live.connector.close()
+        self.database.close()

@@ -1,0 +1,341 @@
+"""assess, recall, decide, compose, record: a batch of posts through one encoder pass and one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from responders import compose, guard
+from responders.policy import decide
+from responders.snapshot import Snapshot
+from social.domain.assessment import Assessment, TextToAssess, Urgency
+from social.domain.decision import Decision, PlannedReply, ProfileFacts
+from social.domain.errors import ConnectorError, ModelUnavailable
+from social.domain.post import ProfileMode
+from social.domain.reply import Composed, ReplyKind, SentBy
+from social.engine import alerts, poll
+from social.engine.claims import Claim, finish, still_mine
+from social.engine.desk import Desk, LiveProfile
+from social.store import escalations, outbox, profiles
+from social.store.journal import ROBOT, note
+from social.store.mapping import assessment_values, decision_row
+from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
+from social.store.rows import c, upsert
+from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, PostRow
+
+log = logging.getLogger("social.judge")
+
+
+def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
+    with desk.database.read() as session:
+        posts = recall(session, claimed.ids, now=now)
+    cleared = _read_threads_after_gap(desk, posts, now)
+    assessments = _assess(desk, posts)
+    try:
+        with desk.database.write() as session:
+            _record_all(desk, session, claimed, still_mine(session, claimed), assessments, cleared, now)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
+        _record_one_by_one(desk, claimed, assessments, cleared, now)
+    return len(claimed.ids)
+
+
+def _assess(desk: Desk, posts: Collection[RecalledPost]) -> Mapping[int, Assessment]:
+    """What is not judged yet, in one pass. A broken model falls back to rules that escalate: never silently neutral."""
+    waiting = [post for post in posts if post.assessment is None]
+    texts = [
+        TextToAssess(text=post.text, language_hint=post.language_hint, context_language=post.context_language)
+        for post in waiting
+    ]
+    if not texts:
+        return {}
+    try:
+        found = desk.classifier.assess(texts)
+    except ModelUnavailable as error:
+        log.error("THE MODEL IS BROKEN, rules only from here, everything doubtful goes to people: %s", error)
+        desk.classifier = desk.fallback
+        found = desk.classifier.assess(texts)
+    return {post.id: assessment for post, assessment in zip(waiting, found, strict=True)}
+
+
+def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: datetime) -> set[int]:
+    """Posts that came in after a silence of ours: their threads are read once, before anything is said."""
+    cleared = set()
+    for post in posts:
+        if not post.post.after_gap or post.post.history:
+            continue
+        live = desk.profiles[post.profile_id]
+        if not live.connector.capabilities.threads:
+            continue
+        try:
+            thread = live.connector.thread(post.ref)
+        except ConnectorError as error:
+            log.warning("%s: a thread could not be read after the gap, people decide: %s", live.name, error)
+            continue
+        with desk.database.read() as session:
+            profile = profiles.by_ids(session, [post.profile_id])[0]
+        poll.remember_look(desk, profile, list(thread), now)
+        theirs = {item.native_id for item in thread if item.author.native_id == post.ref.author_id}
+        if not any(item.ours and item.in_reply_to in theirs for item in thread):
+            cleared.add(post.id)
+    return cleared
+
+
+def _record_all(
+    desk: Desk,
+    session: Session,
+    claimed: Claim,
+    mine: set[int],
+    assessments: Mapping[int, Assessment],
+    cleared: set[int],
+    now: datetime,
+) -> None:
+    touched: set[int] = set()
+    sent: dict[int, int] = {}
+    for post in recall(session, mine, now=now, cleared=cleared):
+        if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
+            session.flush()
+            post = recall(session, [post.id], now=now, cleared=cleared)[0]
+        touched.add(post.author_id)
+        assessment = post.assessment or assessments.get(post.id)
+        if assessment is None:
+            continue  # edited since it was judged: it comes again
+        if post.profile_id not in sent:
+            sent[post.profile_id] = profile_automatic_in_last_hour(session, post.profile_id, now=now)
+        _record(desk, session, claimed, post, assessment, now, sent_last_hour=sent[post.profile_id])
+
+
+def _record(
+    desk: Desk,
+    session: Session,
+    claimed: Claim,
+    post: RecalledPost,
+    assessment: Assessment,
+    now: datetime,
+    *,
+    sent_last_hour: int,
+) -> None:
+    live = desk.profiles[post.profile_id]
+    decision = decide(_snapshot(desk, live, post, assessment, sent_last_hour), now)
+    if post.assessment is None:
+        values = {**assessment_values(assessment), "made_at": now}
+        keys = {"post_id": post.id, "revision_number": post.revision_number}
+        upsert(session, AssessmentRow, [{**keys, **values}], key=tuple(keys), change=tuple(values))
+    session.add(decision_row(decision, post_id=post.id, revision_number=post.revision_number, now=now))
+    _end_automation(session, post, decision, now)
+    if decision.escalate:
+        _open_case(desk, session, live, post, decision, now)
+    said = ""
+    if decision.reply is not None:
+        said = _plan(desk, session, live, post, decision, decision.reply, assessment, now)
+    finish(
+        session,
+        claimed,
+        post.id,
+        state="waiting" if decision.decide_again_at else "judged",
+        due_at=decision.decide_again_at or now,
+        outcome=decision.outcome.value,
+        reason=f"{decision.rule}: {decision.reason}",
+    )
+    log.info(
+        "judged       %s #%d: %s, %s, %s -> %s%s",
+        live.name,
+        post.id,
+        assessment.language,
+        assessment.sentiment.value,
+        assessment.urgency.value,
+        f"escalated ({decision.rule})" if decision.escalate else f"ignored ({decision.rule})",
+        said,
+    )
+
+
+def _snapshot(
+    desk: Desk, live: LiveProfile, post: RecalledPost, assessment: Assessment, sent_last_hour: int
+) -> Snapshot:
+    return Snapshot(
+        post=post.post,
+        assessment=assessment,
+        conversation=post.conversation,
+        author=post.author,
+        profile=ProfileFacts(
+            mode=live.mode, closed_notice=live.closed_notice, automatic_replies_last_hour=sent_last_hour
+        ),
+        calendar=live.calendar,
+        rules=live.connector.reply_rules,
+        timing=desk.timing,
+        limits=desk.limits,
+    )
+
+
+def _end_automation(session: Session, post: RecalledPost, decision: Decision, now: datetime) -> None:
+    """The customer said stop, wants a person, or the matter is not for a robot: what is still planned goes."""
+    if decision.opt_out:
+        session.execute(
+            update(AuthorRow)
+            .where(c(AuthorRow).id == post.author_id, c(AuthorRow).opted_out_at.is_(None))
+            .values(opted_out_at=now)
+        )
+        outbox.cancel_planned(
+            session, now=now, reason="the customer said stop", author_id=post.author_id, sent_by=SentBy.ROBOT
+        )
+        note(session, at=now, actor=ROBOT, verb="noted opt-out", subject="author", subject_id=post.author_id)
+    if decision.silence:
+        session.execute(
+            update(ConversationRow)
+            .where(c(ConversationRow).id == post.conversation_id, c(ConversationRow).silenced_at.is_(None))
+            .values(silenced_at=now, silence_reason=decision.rule)
+        )
+        outbox.cancel_planned(
+            session,
+            now=now,
+            reason=f"no automation from here: {decision.rule}",
+            conversation_id=post.conversation_id,
+            sent_by=SentBy.ROBOT,
+        )
+
+
+def _open_case(
+    desk: Desk, session: Session, live: LiveProfile, post: RecalledPost, decision: Decision, now: datetime
+) -> None:
+    conversations = c(ConversationRow)
+    session.execute(
+        update(ConversationRow)
+        .where(conversations.id == post.conversation_id, conversations.waiting_since.is_(None))
+        .values(waiting_since=post.post.created_at)
+    )
+    case = escalations.open_or_join(
+        session,
+        escalations.NewCase(
+            brand_id=post.brand_id,
+            profile_id=post.profile_id,
+            conversation_id=post.conversation_id,
+            post_id=post.id,
+            urgency=decision.urgency,
+            rule=decision.rule,
+            reason=decision.reason,
+            waiting_since=post.conversation.waiting_since,
+            formal_deadline=desk.formal_deadline if decision.formal else None,
+        ),
+        now=now,
+    )
+    if decision.alert:
+        alerts.raise_once(
+            session,
+            kind="case",
+            subject=f"{case.id}:{decision.urgency.value}",
+            message=f"case {case.id} on {live.name} is {decision.urgency.value}: {decision.reason}",
+            now=now,
+            brand_id=post.brand_id,
+            profile_id=post.profile_id,
+            escalation_id=case.id,
+        )
+
+
+def _plan(
+    desk: Desk,
+    session: Session,
+    live: LiveProfile,
+    post: RecalledPost,
+    decision: Decision,
+    planned: PlannedReply,
+    assessment: Assessment,
+    now: datetime,
+) -> str:
+    """Choose the text once, let the guard read it, and put it into the outbox. Returns what to add to the log line."""
+    composed = compose.compose(
+        planned.kind,
+        language=assessment.language,
+        brand=live.brand,
+        at=planned.due_at,
+        timezone=live.calendar.timezone,
+        rules=live.connector.reply_rules,
+        complaint=planned.complaint,
+        opening=planned.opening,
+        closing=planned.closing,
+        recent_variants=outbox.recent_variants(session, post.profile_id),
+        private=post.post.private,
+        fallback_language=live.languages[0],
+    )
+    if composed is None:
+        note(session, at=now, actor=ROBOT, verb="found no text", subject="post", subject_id=post.id)
+        return ", no fitting text"
+    problems = guard.check(
+        composed.text,
+        rules=live.connector.reply_rules,
+        sent_by=SentBy.ROBOT,
+        formal=decision.formal,
+        private_channel=live.connector.capabilities.private_channel,
+    )
+    if problems:
+        log.error("the guard stopped the text %s: %s", composed.variant, "; ".join(str(item) for item in problems))
+        return ", the guard stopped the text"
+    _plan_composed(session, post, planned, composed, now)
+    rehearsed = "would be " if live.mode is ProfileMode.DRY_RUN else ""
+    return f", {planned.kind.value} {rehearsed}due {planned.due_at.astimezone(live.calendar.timezone):%a %H:%M}"
+
+
+def _plan_composed(
+    session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, now: datetime
+) -> None:
+    outbox.cancel_planned(
+        session,
+        now=now,
+        reason=f"replaced by a {planned.kind.value}",
+        conversation_id=post.conversation_id,
+        sent_by=SentBy.ROBOT,
+    )
+    outbox.plan(
+        session,
+        outbox.NewReply(
+            brand_id=post.brand_id,
+            profile_id=post.profile_id,
+            conversation_id=post.conversation_id,
+            post_id=post.id,
+            author_id=post.author_id,
+            kind=ReplyKind(planned.kind),
+            sent_by=SentBy.ROBOT,
+            composed=composed,
+            due_at=planned.due_at,
+            not_after=planned.not_after,
+        ),
+        now=now,
+    )
+
+
+def _record_one_by_one(
+    desk: Desk, claimed: Claim, assessments: Mapping[int, Assessment], cleared: set[int], now: datetime
+) -> None:
+    """One bad post never blocks its batch: it is set aside with its reason and shown to people."""
+    for post_id in claimed.ids:
+        try:
+            with desk.database.write() as session:
+                _record_all(desk, session, claimed, still_mine(session, claimed, [post_id]), assessments, cleared, now)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            _set_aside(desk, claimed, post_id, f"could not be judged ({type(error).__name__})", now)
+
+
+def _set_aside(desk: Desk, claimed: Claim, post_id: int, reason: str, now: datetime) -> None:
+    with desk.database.write() as session:
+        row = session.get(PostRow, post_id)
+        if row is None or not finish(
+            session, claimed, post_id, state="failed", outcome="escalated", reason=f"failed: {reason}"
+        ):
+            return
+        escalations.open_or_join(
+            session,
+            escalations.NewCase(
+                brand_id=row.brand_id,
+                profile_id=row.profile_id,
+                conversation_id=row.conversation_id,
+                post_id=post_id,
+                urgency=Urgency.HIGH,
+                rule="failed",
+                reason=f"this post {reason}; read it in the network's own app if it looks empty",
+                waiting_since=row.created_at,
+            ),
+            now=now,
+        )

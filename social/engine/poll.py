@@ -1,0 +1,206 @@
+"""fetch, remember: one profile's news, its open posts looked at again, its errors and limits kept."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from social.domain.errors import ConnectorError, CredentialsExpired, RateLimited
+from social.domain.post import FetchedPost, Gone, PostRef
+from social.domain.reply import ReplyState
+from social.engine import alerts
+from social.engine.claims import Claim, finish, renew, still_mine
+from social.engine.desk import Desk, LiveProfile
+from social.ports import Page
+from social.store import posts, profiles
+from social.store.escalations import WAITING
+from social.store.mapping import Profile, ref_from
+from social.store.rows import c
+from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
+
+log = logging.getLogger("social.poll")
+
+#: Pages taken in one turn; what is left is taken in the next, so that no profile starves the others.
+PAGES_A_TURN = 10
+#: How often posts that people still have to answer are looked at again (edits, deletions, answers in the network's app).
+REFRESH_EVERY = timedelta(minutes=15)
+REFRESHED_AT_ONCE = 50
+#: Threads read in one look, in rotation. A reply reads its own thread just before it is sent, whatever this says.
+THREADS_AT_ONCE = 8
+RETRY_UNREACHABLE = timedelta(minutes=1)
+RETRY_CREDENTIALS = timedelta(minutes=15)
+
+
+@dataclass(slots=True)
+class _Turn:
+    new: int = 0
+    edited: int = 0
+    own: int = 0
+    quarantined: int = 0
+
+
+def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
+    live = desk.profiles[claimed.ids[0]]
+    with desk.database.read() as session:
+        profile = profiles.by_ids(session, claimed.ids)[0]
+        wait = profiles.paused_until(session, profile.id, ("read", "all"), now=now)
+    if wait is not None:
+        with desk.database.write() as session:
+            finish(session, claimed, profile.id, due_at=wait)
+        return 0
+    turn = _Turn()
+    try:
+        if profile.account_id is None:
+            account = live.connector.identity()
+            with desk.database.write() as session:
+                profiles.know_account(session, profile.id, account)
+        if profile.refresh_due_at is None or profile.refresh_due_at <= now:
+            look_again(desk, live, profile, now)
+        _take_pages(desk, claimed, live, profile, turn, now)
+    except ConnectorError as error:
+        _failed(desk, claimed, profile, error, now)
+        return 1
+    _report(profile, turn)
+    return 1
+
+
+def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile, turn: _Turn, now: datetime) -> None:
+    """Page after page, each committed with its cursor; the last one also gives the profile back."""
+    cursor = profile.cursor
+    gap = profile.last_polled_at is not None and now - profile.last_polled_at > max(posts.GAP, 3 * live.poll_every)
+    for number in range(1, PAGES_A_TURN + 1):
+        page = live.connector.fetch(cursor)
+        more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
+        last = number == PAGES_A_TURN or not more
+        with desk.database.write() as session:
+            if not still_mine(session, claimed):
+                log.info("%s: another process took over this poll", profile.name)
+                return
+            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap)
+            turn.quarantined += posts.quarantine(session, profile.id, page.quarantined, now=now)
+            if last:
+                _finish_turn(session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every)
+            else:
+                renew(session, claimed, desk.leases.poll, cursor=dict(page.cursor))
+        turn.new += remembered.new
+        turn.edited += remembered.edited
+        turn.own += remembered.own
+        if last:
+            return
+        cursor = page.cursor
+
+
+def _finish_turn(
+    session: Session,
+    claimed: Claim,
+    live: LiveProfile,
+    profile: Profile,
+    page: Page,
+    now: datetime,
+    *,
+    due_at: datetime,
+) -> None:
+    finish(
+        session,
+        claimed,
+        profile.id,
+        cursor=dict(page.cursor),
+        due_at=due_at,
+        first_polled_at=profile.first_polled_at or now,
+        last_polled_at=now,
+        last_error=None,
+    )
+    profiles.record_quota(session, profile.id, live.connector.quota(), now=now)
+    if profile.last_error is not None:
+        alerts.settle(session, kind="connector", subject=profile.name)
+
+
+def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:
+    """Refresh what people or the robot still have to answer, and read its threads for answers by another client."""
+    with desk.database.read() as session:
+        opened = _open_posts(session, profile.id)
+    looked: list[int] = []
+    if opened:
+        found = live.connector.refresh([ref for _, ref in opened])
+        threads: dict[str, FetchedPost] = {}
+        if live.connector.capabilities.threads:
+            for conversation_id, ref in _one_a_thread(opened):
+                threads.update({post.native_id: post for post in live.connector.thread(ref)})
+                looked.append(conversation_id)
+        remember_look(desk, profile, [*found.values(), *threads.values()], now)
+    with desk.database.write() as session:
+        posts.looked_at(session, looked, now=now)
+        profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
+
+
+def _one_a_thread(opened: list[tuple[int, PostRef]]) -> list[tuple[int, PostRef]]:
+    roots: dict[str, tuple[int, PostRef]] = {}
+    for conversation_id, ref in opened:
+        roots.setdefault(ref.thread_root, (conversation_id, ref))
+    return list(roots.values())[:THREADS_AT_ONCE]
+
+
+def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone], now: datetime) -> None:
+    """What a second look showed: edits and deletions of posts that we know, and posts of our own account. Posts of other
+    customers in the thread are left to the poll, whose cursor says what is new."""
+    with desk.database.write() as session:
+        posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
+        seen = [item for item in found if isinstance(item, FetchedPost)]
+        known = posts.known(session, profile, [item.native_id for item in seen])
+        posts.remember(session, profile, [item for item in seen if item.ours or item.native_id in known], now=now)
+
+
+def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:
+    """(conversation, post) with a waiting case or a planned reply, those not looked at for longest first."""
+    waiting = select(c(EscalationRow).conversation_id).where(
+        c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
+    )
+    planned = select(c(ReplyRow).conversation_id).where(
+        c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
+    )
+    rows = session.execute(
+        select(PostRow, c(AuthorRow).native_id)
+        .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
+        .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
+        .where(
+            c(PostRow).profile_id == profile_id,
+            c(PostRow).ours.is_(False),
+            c(PostRow).deleted_at.is_(None),
+            c(ConversationRow).id.in_(waiting) | c(ConversationRow).id.in_(planned),
+        )
+        .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
+        .limit(REFRESHED_AT_ONCE)
+    )
+    return [(post.conversation_id, ref_from(post, native_id)) for post, native_id in rows]
+
+
+def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
+    """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
+    if isinstance(error, RateLimited):
+        retry, scope = error.until, error.scope
+    else:
+        retry, scope = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE), None
+    log.warning("%s: %s", profile.name, error)
+    with desk.database.write() as session:
+        if not finish(session, claimed, profile.id, due_at=retry):
+            return
+        profiles.record_error(session, profile.id, str(error), now=now)
+        if scope is not None:
+            profiles.record_pause(session, profile.id, scope, retry, now=now)
+        elif isinstance(error, CredentialsExpired):
+            alerts.raise_once(
+                session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
+            )
+
+
+def _report(profile: Profile, turn: _Turn) -> None:
+    parts = [f"{turn.new} new"] if turn.new else []
+    parts += [f"{turn.edited} edited"] if turn.edited else []
+    parts += [f"{turn.own} of our own"] if turn.own else []
+    parts += [f"{turn.quarantined} unreadable, kept aside"] if turn.quarantined else []
+    if parts:
+        log.info("polled       %s: %s", profile.name, ", ".join(parts))

@@ -1,0 +1,125 @@
+"""APScheduler as the ticker and nothing more: it stores nothing, and every tick only claims what is due.
+
+The stepped twin (self-test, tests, benchmarks) needs no scheduler: it runs the same steps and jumps to the next due time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from social import clock
+from social.clock import SteppedClock
+from social.domain.errors import DyzurError
+from social.engine import line, watch
+from social.engine.claims import next_due
+from social.engine.desk import Desk
+from social.store import control
+
+log = logging.getLogger("social.daemon")
+
+PARTS = ("poll", "triage", "respond")
+TICK_SECONDS = 0.5
+#: A tick works until nothing is due, but not longer than this, so that a stop is quick.
+TICK_BUDGET_SECONDS = 4.0
+#: The same complaint of a failing tick is logged this often.
+REPEAT_SECONDS = 60.0
+
+Step = Callable[[Desk, datetime], int]
+
+
+class Daemon:
+    """The three loops, ticking in threads of this process."""
+
+    def __init__(self, desk: Desk, parts: Collection[str] = PARTS) -> None:
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        self.desk = desk
+        self.parts = tuple(part for part in PARTS if part in parts)
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.started_at = clock.machine_now()
+        self._complaints: dict[str, float] = {}
+        self._stopping = threading.Event()
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        lanes = max(1, min(4, len(desk.profiles)))
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(2 * lanes + 3)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        if "poll" in self.parts:
+            for lane in range(lanes):  # a network that hangs holds one lane, not the others
+                self._tick(f"poll-{lane + 1}", line.take_in)
+        if "triage" in self.parts:
+            self._tick("triage", line.work_through)
+        if "respond" in self.parts:
+            for lane in range(lanes):
+                self._tick(f"respond-{lane + 1}", line.send_out)
+            self._tick("watch", watch.watch_over, seconds=5, once=True)
+        self._scheduler.add_job(self._beat, "interval", seconds=10, id="heartbeat", next_run_time=clock.machine_now())
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the current steps; what is not finished is picked up at the next start when its lease ends."""
+        self._stopping.set()
+        self._scheduler.shutdown(wait=True)
+        try:
+            with self.desk.database.write() as session:
+                control.leave(session, self.name)
+        except DyzurError as error:
+            log.warning("the heartbeat could not be withdrawn: %s", error)
+
+    def _tick(self, name: str, step: Step, *, seconds: float = TICK_SECONDS, once: bool = False) -> None:
+        def tick() -> None:
+            end = clock.monotonic() + TICK_BUDGET_SECONDS
+            try:
+                while step(self.desk, self.desk.now()) and not once:
+                    if self._stopping.is_set() or clock.monotonic() > end:
+                        return
+                self._complaints.pop(name, None)
+            except DyzurError as error:
+                self._complain(name, str(error))
+            except Exception as error:  # one broken step must not stop the others; it is tried again
+                self._complain(name, f"{type(error).__name__}: {error}", trace=True)
+
+        self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())
+
+    def _complain(self, name: str, message: str, *, trace: bool = False) -> None:
+        last = self._complaints.get(name)
+        if last is None or clock.monotonic() - last > REPEAT_SECONDS:
+            self._complaints[name] = clock.monotonic()
+            log.error("%s: %s", name, message, exc_info=trace)
+
+    def _beat(self) -> None:
+        try:
+            watch.beat(self.desk, name=self.name, parts=",".join(self.parts), started_at=self.started_at)
+        except DyzurError as error:
+            self._complain("heartbeat", str(error))
+
+
+def run_stepped(
+    desk: Desk, stepped: SteppedClock, *, until: datetime, before_jump: Callable[[datetime], None] | None = None
+) -> int:
+    """Run the line to ``until`` on a clock that jumps to the next due time when idle. Returns the steps that did work."""
+    moved = 0
+    while True:
+        now = stepped.now()
+        busy = line.take_in(desk, now) + line.work_through(desk, now) + line.send_out(desk, now)
+        if busy:
+            moved += busy
+            continue
+        watch.watch_over(desk, now)
+        following = next_due(desk.database, after=now)
+        if now >= until:
+            return moved
+        target = until if following is None else min(following, until)
+        if before_jump is not None:
+            before_jump(target)
+        stepped.advance_to(target)

@@ -1,0 +1,105 @@
+"""One-row tables: the global pause, the clock's anchor; and the daemons' heartbeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlmodel import Session
+
+from social.clock import Anchor
+from social.domain.errors import Conflict
+from social.store.journal import note
+from social.store.rows import c, upsert
+from social.store.tables import ClockRow, ControlRow, DaemonRow
+
+#: A daemon whose heartbeat is older than this is not counted as running.
+HEARTBEAT_LIMIT = timedelta(seconds=30)
+
+
+def pause(session: Session, *, by: str, now: datetime) -> None:
+    row = session.get(ControlRow, 1) or ControlRow(id=1)
+    if row.paused_at is None:
+        row.paused_at, row.paused_by = now, by
+        session.add(row)
+        note(session, at=now, actor=by, verb="paused", subject="desk", subject_id=None)
+
+
+def unpause(session: Session, *, by: str, now: datetime) -> None:
+    row = session.get(ControlRow, 1)
+    if row is not None and row.paused_at is not None:
+        row.paused_at, row.paused_by = None, None
+        session.add(row)
+        note(session, at=now, actor=by, verb="unpaused", subject="desk", subject_id=None)
+
+
+def paused_since(session: Session) -> tuple[datetime, str] | None:
+    row = session.get(ControlRow, 1)
+    return None if row is None or row.paused_at is None else (row.paused_at, row.paused_by or "somebody")
+
+
+def clock_anchor(session: Session) -> tuple[str, Anchor | None, datetime | None] | None:
+    """(mode, anchor, latest world time seen), or ``None`` in a database that never ran."""
+    row = session.get(ClockRow, 1)
+    if row is None:
+        return None
+    anchor = None
+    if row.machine is not None and row.world is not None:
+        anchor = Anchor(machine=row.machine, world=row.world, speed=row.speed)
+    return row.mode, anchor, row.latest
+
+
+def set_clock(session: Session, *, mode: str, anchor: Anchor | None) -> None:
+    """Fix this database to a clock. A database of real customers never becomes a simulated one, nor the other way."""
+    row = session.get(ClockRow, 1)
+    if row is not None and row.mode != mode:
+        raise Conflict(
+            f"this database lives by a {row.mode} clock, the configuration wants a {mode} one.",
+            next_step="Use another [database] url for the other world.",
+        )
+    row = row or ClockRow(id=1, mode=mode)
+    if anchor is not None:
+        row.machine, row.world, row.speed = anchor.machine, anchor.world, anchor.speed
+        row.latest = max(filter(None, (row.latest, anchor.world)))
+    session.add(row)
+
+
+def saw_time(session: Session, now: datetime) -> None:
+    """Keep the latest world time, so that a new start never begins earlier."""
+    row = session.get(ClockRow, 1)
+    if row is not None and (row.latest is None or now > row.latest):
+        row.latest = now
+        session.add(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    name: str
+    parts: str
+    started_at: datetime
+    beat_at: datetime
+    model: str | None
+
+
+def beat(session: Session, *, name: str, parts: str, started_at: datetime, at: datetime, model: str | None) -> None:
+    upsert(
+        session,
+        DaemonRow,
+        [{"name": name, "parts": parts, "started_at": started_at, "beat_at": at, "model": model}],
+        key=("name",),
+        change=("parts", "started_at", "beat_at", "model"),
+    )
+
+
+def leave(session: Session, name: str) -> None:
+    session.execute(delete(DaemonRow).where(c(DaemonRow).name == name))
+
+
+def running(session: Session, *, at: datetime) -> list[Daemon]:
+    """Daemons with a fresh heartbeat (machine time)."""
+    rows = session.execute(select(DaemonRow).where(c(DaemonRow).beat_at > at - HEARTBEAT_LIMIT)).scalars()
+    return [
+        Daemon(name=row.name, parts=row.parts, started_at=row.started_at, beat_at=row.beat_at, model=row.model)
+        for row in rows
+    ]

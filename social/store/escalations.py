@@ -1,0 +1,190 @@
+"""The people's queue: at most one waiting case a conversation; new posts join it, ended ones come back within 72 h."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from social.domain.assessment import Urgency, most_urgent
+from social.domain.errors import Conflict, NotFound
+from social.domain.escalation import REOPEN_WITHIN, WAITING_STATES, EscalationState, may_follow
+from social.domain.reply import SentBy
+from social.store import outbox
+from social.store.journal import ROBOT, note
+from social.store.rows import c
+from social.store.tables import ConversationRow, EscalationRow, UserRow
+
+WAITING = tuple(state.value for state in WAITING_STATES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCase:
+    """Why a post must be seen by people."""
+
+    brand_id: int
+    profile_id: int
+    conversation_id: int
+    post_id: int
+    urgency: Urgency
+    rule: str
+    reason: str
+    waiting_since: datetime
+    formal_deadline: timedelta | None = None
+
+
+def open_or_join(session: Session, case: NewCase, *, now: datetime) -> EscalationRow:
+    """The waiting case of the conversation, raised if the new post is more urgent; else the one that ended within 72 h,
+    open again; else a new one."""
+    columns = c(EscalationRow)
+    row = session.execute(
+        select(EscalationRow)
+        .where(columns.conversation_id == case.conversation_id)
+        .order_by(columns.state.in_(WAITING).desc(), columns.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    deadline = None if case.formal_deadline is None else case.waiting_since + case.formal_deadline
+    ended = row is not None and row.state not in WAITING
+    if row is None or (ended and (row.answered_at or row.closed_at or row.opened_at) < now - REOPEN_WITHIN):
+        row = EscalationRow(
+            brand_id=case.brand_id,
+            profile_id=case.profile_id,
+            conversation_id=case.conversation_id,
+            post_id=case.post_id,
+            state=EscalationState.OPEN.value,
+            due_at=now,
+            urgency=case.urgency.value,
+            urgency_rank=case.urgency.rank,
+            rule=case.rule,
+            reason=case.reason,
+            formal=case.formal_deadline is not None,
+            opened_at=now,
+            waiting_since=case.waiting_since,
+            deadline_at=deadline,
+        )
+        session.add(row)
+        session.flush()
+        note(session, at=now, actor=ROBOT, verb="opened", subject="case", subject_id=row.id, detail={"rule": case.rule})
+        return row
+    if ended:
+        row.state, row.token, row.leased_until = EscalationState.OPEN.value, None, None
+        row.taken_by, row.taken_at, row.answered_at, row.closed_at, row.close_reason = None, None, None, None, None
+        row.answered_natively, row.waiting_since = False, case.waiting_since
+        row.urgency, row.urgency_rank = case.urgency.value, case.urgency.rank
+        row.post_id, row.rule, row.reason = case.post_id, case.rule, case.reason
+        note(session, at=now, actor=ROBOT, verb="reopened", subject="case", subject_id=row.id)
+    else:
+        urgency = most_urgent(Urgency(row.urgency), case.urgency)
+        if urgency.value != row.urgency:
+            row.rule, row.reason = case.rule, case.reason
+        row.urgency, row.urgency_rank = urgency.value, urgency.rank
+        note(session, at=now, actor=ROBOT, verb="joined", subject="case", subject_id=row.id)
+    if deadline is not None:
+        row.formal, row.deadline_at = True, min(deadline, row.deadline_at or deadline)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def take(session: Session, case_id: int, *, user: int, name: str, now: datetime) -> EscalationRow:
+    """Two people never answer one customer: the second is told who was first."""
+    row = get(session, case_id)
+    if row.state == EscalationState.TAKEN.value and row.taken_by == user:
+        return row
+    if row.state != EscalationState.OPEN.value:
+        raise Conflict(
+            f"case {case_id} is {row.state}{_by(session, row)}.",
+            next_step="Choose another: social queue list" if row.state != "taken" else "Talk to them first.",
+        )
+    _move(session, row, EscalationState.TAKEN, taken_by=user, taken_at=now)
+    note(session, at=now, actor=name, verb="took", subject="case", subject_id=case_id)
+    return get(session, case_id)
+
+
+def close(session: Session, case_id: int, *, reason: str, name: str, now: datetime) -> EscalationRow:
+    row = get(session, case_id)
+    reason = reason.strip()
+    if not reason:
+        raise Conflict(
+            f"case {case_id} cannot be closed without a reason.", next_step='Say why: --reason "answered by phone"'
+        )
+    if row.state == EscalationState.CLOSED.value:
+        raise Conflict(f"case {case_id} is closed already.")
+    _move(session, row, EscalationState.CLOSED, closed_at=now, close_reason=reason)
+    session.execute(
+        update(ConversationRow).where(c(ConversationRow).id == row.conversation_id).values(waiting_since=None)
+    )
+    outbox.cancel_planned(
+        session,
+        now=now,
+        reason="the case was closed",
+        conversation_id=row.conversation_id,
+        sent_by=SentBy.ROBOT,
+    )
+    note(session, at=now, actor=name, verb="closed", subject="case", subject_id=case_id, detail={"reason": reason})
+    return get(session, case_id)
+
+
+def answered(
+    session: Session, conversation_id: int, *, at: datetime, now: datetime, natively: bool, actor: str
+) -> None:
+    """A person's answer is public: the case ends at the answer's own time."""
+    row = waiting_case(session, conversation_id)
+    if row is None:
+        return
+    _move(session, row, EscalationState.ANSWERED, answered_at=at, answered_natively=natively)
+    note(
+        session,
+        at=now,
+        actor=actor,
+        verb="answered",
+        subject="case",
+        subject_id=row.id,
+        detail={"natively": natively, "at": at.isoformat()},
+    )
+
+
+def mark_deleted(session: Session, conversation_id: int, *, post_id: int, now: datetime) -> None:
+    row = waiting_case(session, conversation_id)
+    if row is not None and row.post_id == post_id:
+        row.note = "The customer deleted this post."
+        session.add(row)
+        note(session, at=now, actor=ROBOT, verb="post deleted", subject="case", subject_id=row.id)
+
+
+def waiting_case(session: Session, conversation_id: int) -> EscalationRow | None:
+    columns = c(EscalationRow)
+    return session.execute(
+        select(EscalationRow).where(columns.conversation_id == conversation_id, columns.state.in_(WAITING))
+    ).scalar_one_or_none()
+
+
+def get(session: Session, case_id: int) -> EscalationRow:
+    row = session.get(EscalationRow, case_id)
+    if row is None:
+        raise NotFound(f"there is no case {case_id}.", next_step="See them with: social queue list")
+    return row
+
+
+def _move(session: Session, row: EscalationRow, following: EscalationState, **values: Any) -> None:
+    if not may_follow(EscalationState(row.state), following):
+        raise Conflict(f"case {row.id} is {row.state} and cannot become {following.value}.")
+    columns = c(EscalationRow)
+    changed: Any = session.execute(
+        update(EscalationRow)
+        .where(columns.id == row.id, columns.state == row.state)
+        .values(state=following.value, token=None, leased_until=None, **values)
+        .execution_options(synchronize_session="fetch")
+    )
+    if changed.rowcount != 1:
+        raise Conflict(f"case {row.id} was changed by somebody else just now.", next_step="Look again and repeat.")
+
+
+def _by(session: Session, row: EscalationRow) -> str:
+    if row.taken_by is None:
+        return ""
+    user = session.get(UserRow, row.taken_by)
+    return f" by {user.name}" if user is not None else ""

@@ -1,0 +1,216 @@
+"""Replies on their way to the public. Every change of state clears the token, except the holder's own
+``planned -> sending``; only ``planned`` can be cancelled; whoever comes later finds ``sending`` and is told so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlmodel import Session
+
+from social.domain.reply import Composed, ReplyKind, ReplyState, SentBy, may_follow
+from social.store.journal import ROBOT, note
+from social.store.rows import c
+from social.store.tables import ConversationRow, ReplyRow
+
+#: At most one automatic text a conversation within this time (the hand-over confirmation has its own column).
+AUTOMATIC_PAUSE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReply:
+    """A reply to be planned. ``due_at`` and ``not_after`` are world time; a person's answer has no ``not_after``."""
+
+    brand_id: int
+    profile_id: int
+    conversation_id: int
+    post_id: int
+    author_id: int
+    kind: ReplyKind
+    sent_by: SentBy
+    composed: Composed
+    due_at: datetime
+    not_after: datetime | None
+    user_id: int | None = None
+
+
+def plan(session: Session, new: NewReply, *, now: datetime) -> ReplyRow:
+    """Put a text, chosen once, into the outbox. Its key is stable over attempts and unique for ever."""
+    count = session.execute(
+        select(c(ReplyRow).id).where(c(ReplyRow).post_id == new.post_id, c(ReplyRow).kind == new.kind.value)
+    ).all()
+    key = hashlib.sha256(
+        f"{new.profile_id}|{new.post_id}|{new.kind.value}|{len(count)}|{new.composed.text}".encode(
+            "utf-8", "surrogatepass"
+        )
+    ).hexdigest()
+    row = ReplyRow(
+        brand_id=new.brand_id,
+        profile_id=new.profile_id,
+        conversation_id=new.conversation_id,
+        post_id=new.post_id,
+        author_id=new.author_id,
+        kind=new.kind.value,
+        sent_by=new.sent_by.value,
+        user_id=new.user_id,
+        text=new.composed.text,
+        language=new.composed.language,
+        variant=new.composed.variant,
+        facts=dict(new.composed.facts),
+        key=key,
+        state=ReplyState.PLANNED.value,
+        due_at=new.due_at,
+        not_after=new.not_after,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def cancel_planned(
+    session: Session,
+    *,
+    now: datetime,
+    reason: str,
+    conversation_id: int | None = None,
+    post_id: int | None = None,
+    author_id: int | None = None,
+    sent_by: SentBy | None = None,
+) -> int:
+    """Cancel what is still only planned, and fence off the worker that may hold it. Returns how many."""
+    columns = c(ReplyRow)
+    where = [columns.state == ReplyState.PLANNED.value]
+    for column, value in (
+        (columns.conversation_id, conversation_id),
+        (columns.post_id, post_id),
+        (columns.author_id, author_id),
+        (columns.sent_by, sent_by.value if sent_by else None),
+    ):
+        if value is not None:
+            where.append(column == value)
+    if len(where) == 1:
+        raise ValueError("say which conversation, post or author; cancelling everything is what the pause is for")
+    ids = list(session.execute(select(columns.id).where(*where).with_for_update()).scalars())
+    for reply_id in ids:
+        change_state(session, reply_id, ReplyState.PLANNED, ReplyState.CANCELLED, reason=reason)
+        note(
+            session, at=now, actor=ROBOT, verb="cancelled", subject="reply", subject_id=reply_id, detail={"why": reason}
+        )
+    return len(ids)
+
+
+def change_state(
+    session: Session,
+    reply_id: int,
+    state: ReplyState,
+    following: ReplyState,
+    *,
+    token: str | None = None,
+    **values: Any,
+) -> bool:
+    """``state -> following`` if it is still in ``state`` (and, where given, still ours). ``False``: somebody was quicker."""
+    if not may_follow(state, following):
+        raise ValueError(f"a reply never goes from {state} to {following}")
+    columns = c(ReplyRow)
+    where = [columns.id == reply_id, columns.state == state.value]
+    if token is not None:
+        where.append(columns.token == token)
+    result: Any = session.execute(
+        update(ReplyRow)
+        .where(*where)
+        .values(state=following.value, token=None, leased_until=None, **values)
+        .execution_options(synchronize_session="fetch")
+    )
+    return bool(result.rowcount == 1)
+
+
+def intend(session: Session, row: ReplyRow, *, token: str, now: datetime, leased_until: Any) -> bool:
+    """The intent, committed before the wire: ``planned -> sending`` keeps the holder's token. For the robot it is one
+    transaction with the conversation's cap; ``False`` = do not send."""
+    columns, conversations = c(ReplyRow), c(ConversationRow)
+    prior = None
+    if row.sent_by == SentBy.ROBOT.value:
+        if row.kind == ReplyKind.HAND_OVER.value:
+            column, free = conversations.handed_over_at, conversations.handed_over_at.is_(None)
+        else:
+            column = conversations.last_automated_at
+            free = or_(column.is_(None), column < now - AUTOMATIC_PAUSE)
+        prior = session.execute(select(column).where(conversations.id == row.conversation_id)).scalar()
+        capped: Any = session.execute(
+            update(ConversationRow).where(conversations.id == row.conversation_id, free).values({column.name: now})
+        )
+        if capped.rowcount != 1:
+            return False
+    result: Any = session.execute(
+        update(ReplyRow)
+        .where(columns.id == row.id, columns.state == ReplyState.PLANNED.value, columns.token == token)
+        .values(
+            state=ReplyState.SENDING.value,
+            intended_at=now,
+            due_at=now,
+            leased_until=leased_until,
+            prior_automated_at=prior,
+            attempts=0,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)
+
+
+def release_cap(session: Session, row: ReplyRow) -> None:
+    """A send that surely did not happen gives the conversation's cap back."""
+    if row.sent_by != SentBy.ROBOT.value:
+        return
+    name = "handed_over_at" if row.kind == ReplyKind.HAND_OVER.value else "last_automated_at"
+    session.execute(
+        update(ConversationRow)
+        .where(c(ConversationRow).id == row.conversation_id)
+        .values({name: row.prior_automated_at})
+    )
+
+
+def settle_sent(
+    session: Session, reply_id: int, *, external_id: str, permalink: str | None, at: datetime, now: datetime
+) -> bool:
+    """The outcome is always recorded, whoever learns it first; only ``sending`` and ``unknown`` can become ``sent``."""
+    for state in (ReplyState.SENDING, ReplyState.UNKNOWN):
+        if change_state(
+            session,
+            reply_id,
+            state,
+            ReplyState.SENT,
+            external_id=external_id,
+            permalink=permalink,
+            sent_at=at,
+            reason=None,
+        ):
+            note(session, at=now, actor=ROBOT, verb="sent", subject="reply", subject_id=reply_id)
+            return True
+    return False
+
+
+def recent_variants(session: Session, profile_id: int, *, limit: int = 6) -> list[str]:
+    """Variants that this profile used or planned last, newest first."""
+    columns = c(ReplyRow)
+    return list(
+        session.execute(
+            select(columns.variant)
+            .where(columns.profile_id == profile_id, columns.sent_by == SentBy.ROBOT.value)
+            .order_by(columns.id.desc())
+            .limit(limit)
+        ).scalars()
+    )
+
+
+def of_conversations(session: Session, conversation_ids: Sequence[int]) -> list[ReplyRow]:
+    columns = c(ReplyRow)
+    return list(
+        session.execute(
+            select(ReplyRow).where(columns.conversation_id.in_(conversation_ids)).order_by(columns.id)
+        ).scalars()
+    )

@@ -1,0 +1,350 @@
+"""Posts as they come in: new ones remembered once, edits as revisions, deletions as tombstones, our own recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlmodel import Session
+
+from social.domain.post import Author, FetchedPost, Gone, Quarantined
+from social.domain.reply import ReplyState, SentBy
+from social.store import escalations, outbox
+from social.store.journal import NETWORK_APP, ROBOT, note
+from social.store.mapping import Profile, post_values
+from social.store.rows import c, upsert
+from social.store.tables import (
+    AssessmentRow,
+    AuthorRow,
+    ConversationRow,
+    PostRow,
+    QuarantineRow,
+    ReplyRow,
+    RevisionRow,
+)
+
+#: After a longer silence than this (downtime, restored backup) a post is answered only if its thread shows nothing of ours.
+GAP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """How many posts of a page were new, changed, or written by the profile itself."""
+
+    new: int = 0
+    edited: int = 0
+    own: int = 0
+
+
+def remember(
+    session: Session,
+    profile: Profile,
+    posts: Sequence[FetchedPost],
+    *,
+    now: datetime,
+    after_gap: bool = False,
+    history: bool = False,
+) -> Remembered:
+    """Store what is new in ``posts``; the caller commits it together with the cursor.
+
+    ``history`` marks posts that were there before the first successful poll (or come from a backfill): they are judged
+    and kept, never answered. A post that is known is compared by ``revision``.
+    """
+    unique = {post.native_id: post for post in posts}
+    if not unique:
+        return Remembered()
+    known = {
+        row.native_id: row
+        for row in session.execute(
+            select(PostRow).where(c(PostRow).profile_id == profile.id, c(PostRow).native_id.in_(unique))
+        ).scalars()
+    }
+    fresh = [post for post in unique.values() if post.native_id not in known]
+    authors = _remember_authors(session, profile.network, [post.author for post in unique.values()])
+    conversations = _remember_conversations(session, profile, fresh, authors)
+    first = profile.first_polled_at
+    upsert(
+        session,
+        PostRow,
+        [
+            {
+                **post_values(post),
+                "brand_id": profile.brand_id,
+                "profile_id": profile.id,
+                "network": profile.network,
+                "author_id": authors[post.author.native_id],
+                "conversation_id": conversations[post.thread_root, authors[post.author.native_id]],
+                "received_at": now,
+                "state": "judged" if post.ours else "new",
+                "due_at": now,
+                "attempts": 0,
+                "revision_number": 1,
+                "history": history or first is None or post.created_at < first,
+                "after_gap": after_gap,
+                "outcome": "ignored" if post.ours else None,
+                "reason": "our own post" if post.ours else None,
+            }
+            for post in fresh
+        ],
+        key=("network", "profile_id", "native_id"),
+    )
+    edited = sum(
+        _remember_edit(session, known[post.native_id], post, now=now)
+        for post in unique.values()
+        if post.native_id in known
+    )
+    own = [post for post in fresh if post.ours]
+    for post in sorted(own, key=lambda post: post.created_at):
+        _explain_own_post(session, profile, post, now=now)
+    return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own))
+
+
+def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
+    """Which of ``native_ids`` are remembered."""
+    columns = c(PostRow)
+    query = select(columns.native_id).where(columns.profile_id == profile.id, columns.native_id.in_(native_ids))
+    return set(session.execute(query).scalars())
+
+
+def looked_at(session: Session, conversation_ids: Sequence[int], *, now: datetime) -> None:
+    """These conversations' threads were read for answers by another client."""
+    columns = c(ConversationRow)
+    session.execute(update(ConversationRow).where(columns.id.in_(conversation_ids)).values(looked_at=now))
+
+
+def _remember_authors(session: Session, network: str, authors: Iterable[Author]) -> dict[str, int]:
+    unique = {author.native_id: author for author in authors}
+    full = [author for author in unique.values() if author.handle or author.display_name or author.deleted]
+    bare = [author for author in unique.values() if author not in full]
+    for group, change in ((full, ("handle", "display_name", "is_bot", "deleted")), (bare, ())):
+        upsert(
+            session,
+            AuthorRow,
+            [
+                {
+                    "network": network,
+                    "native_id": author.native_id,
+                    "handle": author.handle,
+                    "display_name": author.display_name,
+                    "is_bot": author.is_bot,
+                    "deleted": author.deleted,
+                }
+                for author in group
+            ],
+            key=("network", "native_id"),
+            change=change,
+        )
+    rows = session.execute(
+        select(c(AuthorRow).native_id, c(AuthorRow).id).where(
+            c(AuthorRow).network == network, c(AuthorRow).native_id.in_(unique)
+        )
+    )
+    return {native_id: row_id for native_id, row_id in rows}
+
+
+def _remember_conversations(
+    session: Session, profile: Profile, posts: Sequence[FetchedPost], authors: dict[str, int]
+) -> dict[tuple[str, int], int]:
+    if not posts:
+        return {}
+    first: dict[tuple[str, int], datetime] = {}
+    last: dict[tuple[str, int], datetime] = {}
+    for post in posts:
+        key = (post.thread_root, authors[post.author.native_id])
+        first[key] = min(post.created_at, first.get(key, post.created_at))
+        last[key] = max(post.created_at, last.get(key, post.created_at))
+    upsert(
+        session,
+        ConversationRow,
+        [
+            {
+                "brand_id": profile.brand_id,
+                "profile_id": profile.id,
+                "author_id": author_id,
+                "thread_root": root,
+                "opened_at": first[root, author_id],
+                "last_customer_at": last[root, author_id],
+            }
+            for root, author_id in first
+        ],
+        key=("profile_id", "thread_root", "author_id"),
+    )
+    columns = c(ConversationRow)
+    rows = session.execute(
+        select(columns.thread_root, columns.author_id, columns.id, columns.last_customer_at).where(
+            columns.profile_id == profile.id,
+            columns.thread_root.in_({root for root, _ in first}),
+            columns.author_id.in_({author_id for _, author_id in first}),
+        )
+    ).all()
+    for row in rows:
+        key = (row.thread_root, row.author_id)
+        if key in last and last[key] > row.last_customer_at:
+            session.execute(update(ConversationRow).where(columns.id == row.id).values(last_customer_at=last[key]))
+    return {(row.thread_root, row.author_id): row.id for row in rows}
+
+
+def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: datetime) -> bool:
+    """A changed revision keeps the first native id, is judged again, and re-decides what is still planned."""
+    if row.deleted_at is not None or (row.revision == post.revision and row.text == post.text):
+        return False
+    session.add(RevisionRow(post_id=row.id or 0, number=row.revision_number, text=row.text, seen_at=now))
+    row.revision, row.revision_number = post.revision, row.revision_number + 1
+    row.text, row.edited_at = post.text, post.edited_at or now
+    row.native, row.raw, row.media = dict(post.native), dict(post.raw), post_values(post)["media"]
+    if not row.ours:
+        row.state, row.due_at, row.token, row.leased_until, row.attempts = "new", now, None, None, 0
+        outbox.cancel_planned(session, now=now, reason="the customer edited the post", post_id=row.id)
+        note(session, at=now, actor=NETWORK_APP, verb="edited by author", subject="post", subject_id=row.id)
+    session.add(row)
+    session.flush()
+    return True
+
+
+def same_text(left: str, right: str) -> bool:
+    """Equal up to what networks change on the way: Unicode form, white space, a leading @mention."""
+
+    def normal(text: str) -> str:
+        words = unicodedata.normalize("NFC", text).split()
+        while words and words[0].startswith("@"):
+            words.pop(0)
+        return " ".join(words)
+
+    return normal(left) == normal(right)
+
+
+def _explain_own_post(session: Session, profile: Profile, post: FetchedPost, *, now: datetime) -> None:
+    """An own post that no reply row explains is a person's answer in the network's own app: it cancels the plan, stops
+    both clocks and closes the case at its own time."""
+    replies = c(ReplyRow)
+    if session.execute(
+        select(replies.id).where(replies.profile_id == profile.id, replies.external_id == post.native_id).limit(1)
+    ).first():
+        return
+    doubtful = session.execute(
+        select(ReplyRow)
+        .join(PostRow, c(PostRow).id == replies.post_id)
+        .where(
+            replies.profile_id == profile.id,
+            replies.state.in_((ReplyState.SENDING.value, ReplyState.UNKNOWN.value)),
+            c(PostRow).thread_root == post.thread_root,
+        )
+        .order_by(replies.id)
+    ).scalars()
+    for row in doubtful:
+        if same_text(row.text, post.text):
+            outbox.settle_sent(
+                session, row.id or 0, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
+            )
+            return
+    answered = _answered_conversations(session, profile, post)
+    for conversation in answered:
+        record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
+
+
+def _answered_conversations(session: Session, profile: Profile, post: FetchedPost) -> list[ConversationRow]:
+    """Whom an own post speaks to: the author of its direct parent; without a known parent, every customer of the thread
+    who was there before it."""
+    if post.in_reply_to is None:
+        return []  # an announcement of ours, not an answer
+    posts = c(PostRow)
+    parent = session.execute(
+        select(PostRow).where(posts.profile_id == profile.id, posts.native_id == post.in_reply_to)
+    ).scalar_one_or_none()
+    query = select(ConversationRow).where(c(ConversationRow).profile_id == profile.id)
+    if parent is not None and not parent.ours:
+        query = query.where(c(ConversationRow).id == parent.conversation_id)
+    else:
+        customers = select(posts.conversation_id).where(
+            posts.profile_id == profile.id,
+            posts.thread_root == post.thread_root,
+            posts.ours.is_(False),
+            posts.created_at < post.created_at,
+        )
+        if parent is not None and post.in_reply_to == post.thread_root:
+            return []  # our own comment right under our own announcement
+        query = query.where(c(ConversationRow).id.in_(customers))
+    return list(session.execute(query).scalars())
+
+
+def record_person_answer(
+    session: Session,
+    conversation: ConversationRow,
+    *,
+    at: datetime,
+    now: datetime,
+    natively: bool,
+    actor: str = NETWORK_APP,
+) -> None:
+    """A person answered ``conversation`` at ``at``: automatic plans end, both clocks stop, the case is answered."""
+    assert conversation.id is not None
+    outbox.cancel_planned(
+        session,
+        now=now,
+        reason="a person answered" + (" in the network's own app" if natively else ""),
+        conversation_id=conversation.id,
+        sent_by=SentBy.ROBOT,
+    )
+    earlier = conversation.person_answered_at
+    conversation.person_answered_at = at if earlier is None else max(earlier, at)
+    later = session.execute(
+        select(func.min(c(PostRow).created_at)).where(
+            c(PostRow).conversation_id == conversation.id,
+            c(PostRow).created_at > at,
+            c(PostRow).ours.is_(False),
+            c(PostRow).outcome == "escalated",
+        )
+    ).scalar()
+    conversation.waiting_since = later
+    session.add(conversation)
+    if later is None:
+        escalations.answered(session, conversation.id, at=at, now=now, natively=natively, actor=actor)
+
+
+def quarantine(session: Session, profile_id: int, items: Iterable[Quarantined], *, now: datetime) -> int:
+    """Keep what could not be read, once each, with its reason; it never blocks the rest of its page."""
+    rows = [
+        {
+            "profile_id": profile_id,
+            "native_id": item.native_id,
+            "fingerprint": hashlib.sha256(item.raw.encode("utf-8", "surrogatepass")).hexdigest(),
+            "reason": item.reason,
+            "raw": item.raw[:20_000],
+            "seen_at": now,
+        }
+        for item in items
+    ]
+    upsert(session, QuarantineRow, rows, key=("profile_id", "fingerprint"))
+    return len(rows)
+
+
+def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, now: datetime) -> int:
+    """Deleted at the network: the plan is cancelled, the case marked, text, raw answer, vector and old revisions erased;
+    a tombstone stays, so that the post is not read in again."""
+    count = 0
+    for item in gone:
+        row = session.execute(
+            select(PostRow).where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
+        ).scalar_one_or_none()
+        if row is None or row.deleted_at is not None:
+            continue
+        assert row.id is not None
+        count += 1
+        outbox.cancel_planned(session, now=now, reason="the customer deleted the post", post_id=row.id)
+        escalations.mark_deleted(session, row.conversation_id, post_id=row.id, now=now)
+        row.text, row.raw, row.media, row.deleted_at = "", None, None, now
+        if row.state in ("new", "waiting"):
+            row.state, row.outcome, row.reason, row.token = "judged", "ignored", "deleted by its author", None
+            row.leased_until = None
+        session.add(row)
+        session.execute(delete(RevisionRow).where(c(RevisionRow).post_id == row.id))
+        session.execute(update(AssessmentRow).where(c(AssessmentRow).post_id == row.id).values(vector=None, reasons=[]))
+        session.execute(
+            update(ReplyRow).where(c(ReplyRow).post_id == row.id, c(ReplyRow).state == "cancelled").values(text="")
+        )
+        note(session, at=now, actor=ROBOT, verb="erased deleted", subject="post", subject_id=row.id)
+    return count

@@ -1,0 +1,198 @@
+"""Who wrote it, what was said before, who is on it: the facts that a decision looks at, read in bulk."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlmodel import Session
+
+from social.domain.assessment import Assessment
+from social.domain.decision import AuthorFacts, ConversationFacts, PostFacts
+from social.domain.escalation import REOPEN_WITHIN, EscalationState
+from social.domain.post import PostKind, PostRef
+from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
+from social.store import outbox
+from social.store.mapping import assessment_from, ref_from
+from social.store.rows import c
+from social.store.tables import (
+    AssessmentRow,
+    AuthorRow,
+    ConversationRow,
+    EscalationRow,
+    PostRow,
+    ReplyRow,
+)
+
+_COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalledPost:
+    """One post with everything known around it. ``assessment`` is there if this revision was judged before."""
+
+    id: int
+    revision_number: int
+    brand_id: int
+    profile_id: int
+    conversation_id: int
+    author_id: int
+    text: str
+    language_hint: str | None
+    context_language: str | None
+    ref: PostRef
+    post: PostFacts
+    conversation: ConversationFacts
+    author: AuthorFacts
+    assessment: Assessment | None
+
+
+def recall(
+    session: Session, post_ids: Collection[int], *, now: datetime, cleared: Collection[int] = ()
+) -> list[RecalledPost]:
+    """The facts about ``post_ids``, oldest post first. ``cleared`` are posts after a gap whose threads were read since
+    and show nothing of ours."""
+    rows = session.execute(
+        select(PostRow, AuthorRow, ConversationRow)
+        .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
+        .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
+        .where(c(PostRow).id.in_(post_ids))
+        .order_by(c(PostRow).created_at, c(PostRow).id)
+    ).all()
+    if not rows:
+        return []
+    conversations = [conversation.id or 0 for _, _, conversation in rows]
+    replies: dict[int, list[ReplyRow]] = defaultdict(list)
+    for reply in outbox.of_conversations(session, conversations):
+        replies[reply.conversation_id].append(reply)
+    taken = set(
+        session.execute(
+            select(c(EscalationRow).conversation_id).where(
+                c(EscalationRow).conversation_id.in_(conversations),
+                c(EscalationRow).state == EscalationState.TAKEN.value,
+            )
+        ).scalars()
+    )
+    author_ids = [author.id or 0 for _, author, _ in rows]
+    recent = automatic_in_last_hour(session, author_ids, now=now)
+    assessments = {
+        (row.post_id, row.revision_number): assessment_from(row)
+        for row in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
+    }
+    languages = _languages(session, author_ids)
+    return [
+        RecalledPost(
+            id=post.id or 0,
+            revision_number=post.revision_number,
+            brand_id=post.brand_id,
+            profile_id=post.profile_id,
+            conversation_id=conversation.id or 0,
+            author_id=author.id or 0,
+            text=post.text,
+            language_hint=post.language_hint,
+            context_language=languages.get(author.id or 0),
+            ref=ref_from(post, author.native_id),
+            post=PostFacts(
+                kind=PostKind(post.kind),
+                created_at=post.created_at,
+                summoned=post.summoned,
+                private=post.private,
+                ours=post.ours,
+                history=post.history,
+                after_gap=post.after_gap,
+                gap_cleared=post.id in cleared,
+            ),
+            conversation=conversation_facts(
+                conversation, replies[conversation.id or 0], post, taken=conversation.id in taken, now=now
+            ),
+            author=AuthorFacts(
+                is_bot=author.is_bot,
+                opted_out=author.opted_out_at is not None,
+                automatic_replies_last_hour=recent[author.id or 0],
+            ),
+            assessment=assessments.get((post.id or 0, post.revision_number)),
+        )
+        for post, author, conversation in rows
+    ]
+
+
+def conversation_facts(
+    conversation: ConversationRow, replies: Sequence[ReplyRow], post: PostRow, *, taken: bool, now: datetime
+) -> ConversationFacts:
+    waiting_since = conversation.waiting_since or post.created_at
+    robot = [reply for reply in replies if reply.sent_by == SentBy.ROBOT.value]
+    rehearsed = [reply for reply in robot if reply.state == ReplyState.WOULD_HAVE_SENT.value]
+    counted = [reply for reply in robot if reply.state in _COUNTED] + rehearsed
+    of_contact = [reply for reply in counted if reply.created_at >= waiting_since]
+    times = [reply.due_at for reply in rehearsed if reply.due_at and reply.kind != ReplyKind.HAND_OVER.value]
+    if conversation.last_automated_at is not None:
+        times.append(conversation.last_automated_at)
+    answered = conversation.person_answered_at
+    return ConversationFacts(
+        waiting_since=min(waiting_since, post.created_at),
+        last_automated_at=max(times, default=None),
+        automated_pending=any(
+            reply.state in (ReplyState.PLANNED.value, ReplyState.SENDING.value, ReplyState.UNKNOWN.value)
+            and reply.kind != ReplyKind.HAND_OVER.value
+            for reply in robot
+        ),
+        noticed=any(reply.kind == ReplyKind.CLOSED_NOTICE.value for reply in of_contact),
+        acknowledged=any(reply.kind == ReplyKind.ACKNOWLEDGEMENT.value for reply in of_contact),
+        handed_over=conversation.handed_over_at is not None
+        or any(reply.kind == ReplyKind.HAND_OVER.value for reply in counted),
+        silenced=conversation.silenced_at is not None,
+        person_acting=taken or (answered is not None and answered > now - REOPEN_WITHIN),
+        automatic_replies=sum(
+            reply.state in (ReplyState.SENT.value, ReplyState.UNKNOWN.value, ReplyState.SENDING.value)
+            for reply in robot
+        )
+        + len(rehearsed),
+    )
+
+
+def automatic_in_last_hour(session: Session, author_ids: Collection[int], *, now: datetime) -> Counter[int]:
+    """How many automatic texts each author got, or has planned, in the running hour."""
+    columns = c(ReplyRow)
+    rows = session.execute(
+        select(columns.author_id, func.count())
+        .where(
+            columns.author_id.in_(author_ids),
+            columns.sent_by == SentBy.ROBOT.value,
+            or_(columns.state.in_(tuple(state.value for state in ACTIVE_STATES)), columns.intended_at > now - _HOUR),
+            columns.state != ReplyState.CANCELLED.value,
+        )
+        .group_by(columns.author_id)
+    )
+    return Counter({author_id: count for author_id, count in rows})
+
+
+def profile_automatic_in_last_hour(session: Session, profile_id: int, *, now: datetime) -> int:
+    columns = c(ReplyRow)
+    count = session.execute(
+        select(func.count())
+        .select_from(ReplyRow)
+        .where(
+            columns.profile_id == profile_id,
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.intended_at > now - _HOUR,
+            columns.state.in_((ReplyState.SENDING.value, ReplyState.SENT.value, ReplyState.UNKNOWN.value)),
+        )
+    ).scalar()
+    return int(count or 0)
+
+
+def _languages(session: Session, author_ids: Collection[int]) -> dict[int, str]:
+    """The language that each author was last understood in."""
+    rows = session.execute(
+        select(c(PostRow).author_id, c(AssessmentRow).language)
+        .join(AssessmentRow, c(AssessmentRow).post_id == c(PostRow).id)
+        .where(c(PostRow).author_id.in_(author_ids), c(AssessmentRow).language != "und")
+        .order_by(c(PostRow).created_at)
+    )
+    return {author_id: language for author_id, language in rows}
+
+
+_HOUR = timedelta(hours=1)

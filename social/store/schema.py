@@ -1,0 +1,122 @@
+"""The schema's version: look, upgrade with a backup first, refuse what is newer than this program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from social.domain.errors import StoreError
+from social.store.session import Database
+from social.store.tables import Table
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaStatus:
+    """``current`` is ``None`` for an empty database."""
+
+    current: str | None
+    head: str
+    known: bool
+
+    @property
+    def up_to_date(self) -> bool:
+        return self.current == self.head
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def status(database: Database) -> SchemaStatus:
+    scripts = ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
+    if head is None:
+        raise StoreError("the program has no migrations.", next_step="Install it again.")
+    with database.read() as session:
+        current = MigrationContext.configure(session.connection()).get_current_revision()
+    known = current is None or current in {script.revision for script in scripts.walk_revisions()}
+    return SchemaStatus(current=current, head=head, known=known)
+
+
+def upgrade(database: Database, *, now: datetime) -> Path | None:
+    """Bring the schema to this program's form, all or nothing. Returns the backup that was made before (SQLite only,
+    and only where there was something to lose). Refuses a schema from a newer program."""
+    before = status(database)
+    _refuse_newer(before, database)
+    if before.up_to_date:
+        return None
+    backup = backup_sqlite(database, label=f"before-{before.head}", now=now) if before.current else None
+    with database.write() as session:
+        command.upgrade(_config(session.connection()), "head")
+    return backup
+
+
+def require_current(database: Database) -> None:
+    """Refuse to work on another form of the schema, and name the command that mends it."""
+    found = status(database)
+    _refuse_newer(found, database)
+    if not found.up_to_date:
+        raise StoreError(
+            "the database has an older form." if found.current else "the database is empty.",
+            resource=database.url.render_as_string(hide_password=True),
+            next_step="Upgrade it with: social db upgrade",
+        )
+
+
+def _refuse_newer(found: SchemaStatus, database: Database) -> None:
+    if not found.known:
+        raise StoreError(
+            f"the database was made by a newer program (schema {found.current}).",
+            resource=database.url.render_as_string(hide_password=True),
+            next_step="Install that version of the program, or restore an older backup.",
+        )
+
+
+def backup_sqlite(database: Database, *, label: str, now: datetime, folder: Path | None = None) -> Path | None:
+    """A complete copy beside the database, made while it is in use (``VACUUM INTO``)."""
+    if database.path is None:
+        return None
+    target = (folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db"
+    if target.exists():
+        raise StoreError("there is already a backup of this name.", resource=str(target), next_step="Move it away.")
+    raw: Any = database.engine.raw_connection()
+    try:
+        raw.driver_connection.execute("VACUUM INTO ?", (str(target),))
+    except Exception as error:
+        target.unlink(missing_ok=True)
+        raise StoreError(f"the backup failed ({error}).", resource=str(target), next_step="Free some space.") from error
+    finally:
+        raw.close()
+    target.chmod(0o600)
+    return target
+
+
+def differences(database: Database) -> list[Any]:
+    """What the tables say and the migrated database does not: empty unless a migration was forgotten."""
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": False})
+        return list(compare_metadata(context, Table.metadata))
+
+
+def check_integrity(database: Database) -> str | None:
+    """A corrupt SQLite file, described in one sentence; ``None`` if sound (or not SQLite)."""
+    if database.path is None or not database.path.exists():
+        return None
+    with database.read() as session:
+        answer = session.connection().exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        inspect(session.connection()).get_table_names()
+    return None if answer == "ok" else str(answer)

@@ -1,0 +1,576 @@
+"""What every connector promises, told once. A connector gets all of it with three lines:
+
+    class TestSomewhere(ConnectorContract):
+        kind = "somewhere"
+        secrets = {"access_token": "canary-token-of-somewhere"}
+
+The promises are kept (or not) against the simulated network of the same name, over real sockets on 127.0.0.1, with faults
+from its script. ``secrets`` must be made up and long enough to be found again: no test may leave one in a log line or an
+exception. ``checked`` may put a judge of the network's official contract around the simulated network.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from connectors import registry
+from connectors.simulated.control import customer_posts
+from connectors.simulated.faults import Fault
+from connectors.simulated.library import WorldOptions
+from connectors.simulated.records import BRAND, WorldPost
+from connectors.simulated.server import (
+    Dialect,
+    SimulatedRequest,
+    SimulatedResponse,
+    SimulatedServer,
+    discover_dialects,
+)
+from connectors.simulated.world import World
+from social.clock import SteppedClock
+from social.domain.errors import (
+    ConfigurationError,
+    ConnectorError,
+    CredentialsExpired,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    Uncertain,
+    Unreachable,
+)
+from social.domain.post import FetchedPost, Gone, PostKind
+from social.domain.reply import SentBy
+from social.ports import Connector, ConnectorContext, Cursor, Page, Secrets
+
+START = datetime(2026, 8, 5, 10, 0, tzinfo=UTC)
+QUIET = WorldOptions(posts_per_day=0, history_posts_per_day=0, history_days=0, outage="none", scene=False)
+#: Right-to-left override, joined emoji, NUL, a decomposed letter, zero width, many combining marks, markup.
+STRANGE = "\u202egnirts 👩‍👩‍👧‍👦 a\x00b Łódź e\u0301 \u200b" + "z" + "\u0301" * 40 + " <b>&amp;</b> \t \u2028 koniec"
+
+
+class RememberedCredentials:
+    """A ``CredentialStore`` in memory; ``saved`` keeps what was saved, in order."""
+
+    def __init__(self, name: str, parts: Mapping[str, str]) -> None:
+        self.parts = {name: dict(parts)}
+        self.saved: list[Mapping[str, str]] = []
+
+    def load(self, name: str) -> Secrets:
+        return Secrets(self.parts[name])
+
+    def save(self, name: str, parts: Mapping[str, str]) -> None:
+        self.saved.append(dict(parts))
+        self.parts[name].update(parts)
+
+
+class Escaped:
+    """Half an emoji has no UTF-8: such an answer travels in JSON's ASCII form, as real networks send it."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.network = dialect.network
+        self.refuse = dialect.refuse
+        self._dialect = dialect
+
+    def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
+        response = self._dialect.handle(request, world)
+        try:
+            response.encoded()
+        except UnicodeEncodeError:
+            return replace(response, body=json.dumps(response.body).encode())
+        return response
+
+
+@dataclass
+class Stage:
+    """One simulated network, its clock, and a desk that connects to it."""
+
+    kind: str
+    world: World
+    clock: SteppedClock
+    server: SimulatedServer
+    credentials: RememberedCredentials
+    options: Mapping[str, Any] = field(default_factory=dict)
+    opened: list[Connector] = field(default_factory=list)
+
+    def connector(
+        self,
+        *,
+        options: Mapping[str, Any] | None = None,
+        credentials: RememberedCredentials | None = None,
+        **settings: Any,
+    ) -> Connector:
+        """``settings`` are those of ``[connectors.<kind>]``."""
+        context = ConnectorContext(
+            profile="sklep",
+            options={**self.options, **(options or {})},
+            settings={"base_url": self.server.base_url(self.kind), "timeout": 5.0, "total_timeout": 10.0, **settings},
+            credential="own",
+            credentials=credentials or self.credentials,
+            clock=self.clock,
+        )
+        connector = registry.load(self.kind).open(context)
+        self.opened.append(connector)
+        return connector
+
+    def pass_time(self, **by: float) -> None:
+        self.clock.advance(timedelta(**by))
+        self.server.now()
+
+    def customer_says(self, text: str, *, author: str = "ola_wrona", parent: int | None = None) -> WorldPost:
+        """In the network's commonest way; a comment goes under a post of the shop's."""
+        with self.world.lock:
+            way = max((ways := self.world.library.networks[self.kind].ways), key=lambda kind: ways[kind])
+            if parent is None and way in {PostKind.COMMENT, PostKind.REPLY}:
+                parent = self.shop_post().sequence
+            return customer_posts(self.world, self.kind, text, author=author, parent=parent)
+
+    def shop_post(self) -> WorldPost:
+        """The shop's newest post of its own."""
+        posts = self.world.brand_posts(self.kind)
+        return posts[-1] if posts else self.world.publish(self.kind, self.world.brand(self.kind), "Nowy zapach.")
+
+    def shop_answers_in_the_app(self, post: WorldPost, text: str) -> WorldPost:
+        return self.world.publish(self.kind, self.world.brand(self.kind), text, post.sequence, via="native")
+
+    def fault(self, kind: str, **how: Any) -> None:
+        self.server.faults.add(Fault(kind=kind, network=self.kind, **how))
+
+    def published(self) -> list[WorldPost]:
+        """What the shop published by API."""
+        return [
+            post for post in self.world.by_author(self.kind, BRAND) if post.via == "api" and post.parent is not None
+        ]
+
+
+def whole_round(connector: Connector, cursor: Cursor | None, *, meanwhile: Callable[[], object] = lambda: None) -> Page:
+    """Fetch until there is no more, sending every cursor through JSON, as the database does."""
+    posts: list[FetchedPost] = []
+    quarantined = []
+    for _ in range(100):
+        page = connector.fetch(cursor)
+        assert list(page.posts) == sorted(page.posts, key=lambda post: post.created_at)
+        posts += page.posts
+        quarantined += page.quarantined
+        cursor = json.loads(json.dumps(page.cursor))
+        if not page.more:
+            return Page(posts=tuple(posts), quarantined=tuple(quarantined), cursor=cursor)
+        meanwhile()
+    raise AssertionError("fetch asks for more without an end")
+
+
+def texts(page: Page) -> list[str]:
+    return [post.text for post in page.posts if not post.ours]
+
+
+class ConnectorContract:
+    kind: ClassVar[str]
+    secrets: ClassVar[Mapping[str, str]]
+    public_secrets: ClassVar[frozenset[str]] = frozenset()  # parts of the credential that may be shown
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def checked(self, dialect: Dialect) -> Dialect:
+        """Put a judge of the official contract around the network."""
+        return dialect
+
+    @pytest.fixture
+    def stage(self) -> Iterator[Stage]:
+        clock = SteppedClock(START)
+        world = World(start=START, options=QUIET)
+        dialects = {self.kind: Escaped(self.checked(discover_dialects()[self.kind]))}
+        with SimulatedServer(world, clock, dialects=dialects) as server:
+            credentials = RememberedCredentials("own", self.secrets)
+            stage = Stage(
+                kind=self.kind, world=world, clock=clock, server=server, credentials=credentials, options=self.options
+            )
+            yield stage
+            for connector in stage.opened:
+                connector.close()
+
+    @pytest.fixture(autouse=True)
+    def no_secret_in_any_log_line(self) -> Iterator[None]:
+        lines: list[str] = []
+
+        class Listener(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                lines.append(self.format(record))
+
+        root = logging.getLogger()
+        listener, level = Listener(), root.level
+        root.addHandler(listener)
+        root.setLevel(logging.DEBUG)
+        yield
+        root.removeHandler(listener)
+        root.setLevel(level)
+        assert not [line for line in lines if self._tells_a_secret(line)]
+
+    def _tells_a_secret(self, text: str) -> bool:
+        return any(value in text for name, value in self.secrets.items() if name not in self.public_secrets)
+
+    def _fails(self, kind: type[ConnectorError], call: Callable[[], object]) -> ConnectorError:
+        with pytest.raises(ConnectorError) as caught:
+            call()
+        assert isinstance(caught.value, kind), f"{type(caught.value).__name__}: {caught.value}"
+        assert not self._tells_a_secret("".join(traceback.format_exception(caught.value)))
+        return caught.value
+
+    # --- opening -------------------------------------------------------------------------------------------------------
+
+    def test_it_is_found_by_its_name(self, stage: Stage) -> None:
+        assert self.kind in registry.kinds()
+        assert isinstance(stage.connector(), Connector)
+
+    def test_it_opens_without_the_network(self, stage: Stage) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        assert stage.connector(base_url=f"http://127.0.0.1:{port}/x").kind == self.kind
+
+    def test_it_names_the_part_that_a_credential_lacks(self, stage: Stage) -> None:
+        part = registry.load(self.kind).credential_parts[0]
+        rest = {name: value for name, value in self.secrets.items() if name != part}
+        with pytest.raises(ConfigurationError, match=part) as caught:
+            stage.connector(credentials=RememberedCredentials("own", rest))
+        assert not self._tells_a_secret(str(caught.value))
+
+    def test_it_names_an_unknown_option_and_an_unknown_setting(self, stage: Stage) -> None:
+        with pytest.raises(ConfigurationError, match="no_such_option"):
+            stage.connector(options={"no_such_option": 1})
+        with pytest.raises(ConfigurationError, match="no_such_setting"):
+            stage.connector(no_such_setting=1)
+
+    def test_it_refuses_plain_http_beyond_this_machine(self, stage: Stage) -> None:
+        with pytest.raises(ConfigurationError, match="base_url"):
+            stage.connector(base_url="http://somewhere.example/api")
+
+    def test_every_declared_rule_has_a_source_and_a_date(self) -> None:
+        rules = registry.load(self.kind).reply_rules
+        assert rules.length_limit > 0
+        assert rules.sources
+        assert all(source.rule and source.source and source.as_of for source in rules.sources)
+
+    def test_it_knows_who_it_is(self, stage: Stage) -> None:
+        identity = stage.connector().identity()
+        assert identity.native_id
+        assert identity == stage.connector().identity()
+
+    # --- fetching ------------------------------------------------------------------------------------------------------
+
+    def test_an_empty_network_gives_an_empty_page(self, stage: Stage) -> None:
+        connector = stage.connector()
+        page = whole_round(connector, None)
+        assert texts(page) == []
+        assert whole_round(connector, page.cursor).posts == ()
+
+    def test_it_brings_what_is_new_and_nothing_twice(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("przed pierwszym pytaniem")
+        page = whole_round(connector, None)
+        seen = [post.native_id for post in page.posts]
+        for number in range(3):
+            stage.pass_time(minutes=5)
+            stage.customer_says(f"nowy {number}", author=f"customer-{number}")
+            page = whole_round(connector, page.cursor)
+            assert numbers(page) == [number]
+            seen += [post.native_id for post in page.posts]
+        stage.pass_time(minutes=5)
+        assert whole_round(connector, page.cursor).posts == ()
+        assert len(seen) == len(set(seen))
+
+    def test_nothing_is_lost_or_repeated_over_page_boundaries(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("stary")
+        cursor = whole_round(connector, None).cursor
+        for number in range(230):
+            stage.pass_time(seconds=3)
+            stage.customer_says(f"nowy {number}", author=f"customer-{number % 40}")
+        page = whole_round(connector, cursor)
+        assert sorted(numbers(page)) == list(range(230))
+        assert texts(whole_round(connector, page.cursor)) == []
+
+    def test_what_comes_in_during_a_long_round_is_not_lost(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("stary")
+        cursor = whole_round(connector, None).cursor
+        for number in range(150):
+            stage.pass_time(seconds=3)
+            stage.customer_says(f"nowy {number}")
+        later = iter(range(150, 200))
+
+        def another() -> None:
+            stage.pass_time(seconds=3)
+            stage.customer_says(f"nowy {next(later)}")
+
+        first = whole_round(connector, cursor, meanwhile=another)
+        stage.pass_time(seconds=3)
+        second = whole_round(connector, first.cursor)
+        assert sorted(numbers(first, second)) == list(range(next(later)))
+
+    def test_posts_of_the_same_second_all_come(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("nowy 0")
+        first = whole_round(connector, None)
+        for number in (1, 2, 3):
+            stage.customer_says(f"nowy {number}", author=f"customer-{number}")
+        assert sorted(numbers(whole_round(connector, first.cursor))) == [1, 2, 3]
+
+    def test_ids_are_unique_and_the_same_for_everybody_who_asks(self, stage: Stage) -> None:
+        for number in range(20):
+            stage.pass_time(seconds=1)
+            stage.customer_says(f"nowy {number}")
+        once, again = (whole_round(stage.connector(), None) for _ in range(2))
+        ids = [post.native_id for post in once.posts]
+        assert ids == [post.native_id for post in again.posts]
+        assert len(ids) == len(set(ids))
+        assert len({post.author.native_id for post in once.posts if not post.ours}) == 1
+
+    def test_times_are_aware_and_true(self, stage: Stage) -> None:
+        said = stage.customer_says("kiedy?")
+        stage.pass_time(minutes=1)
+        (post,) = [post for post in whole_round(stage.connector(), None).posts if not post.ours]
+        assert post.created_at.utcoffset() == timedelta(0)
+        assert abs(post.created_at - said.created_at) < timedelta(seconds=1)
+
+    def test_every_letter_survives(self, stage: Stage) -> None:
+        stage.customer_says(STRANGE)
+        (text,) = texts(whole_round(stage.connector(), None))
+        assert text.endswith(STRANGE)
+
+    def test_half_an_emoji_survives(self, stage: Stage) -> None:
+        stage.customer_says("pół \ud83d emoji")
+        (text,) = texts(whole_round(stage.connector(), None))
+        assert text.endswith("pół \ud83d emoji")
+
+    def test_a_post_of_a_deleted_account_comes_through(self, stage: Stage) -> None:
+        nobody = next(member.key for member in stage.world.library.members.values() if member.deleted)
+        stage.customer_says("nowy 1", author=nobody)
+        page = whole_round(stage.connector(), None)
+        (post,) = [post for post in page.posts if not post.ours]
+        assert post.author.native_id
+        assert not page.quarantined
+
+    def test_one_unreadable_item_is_set_aside_and_blocks_nobody(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("stary")
+        cursor = whole_round(connector, None).cursor
+        for number in range(3):
+            stage.pass_time(minutes=3)
+            stage.customer_says(f"nowy {number}")
+        stage.fault("missing-fields", method="GET")
+        page = whole_round(connector, cursor)
+        assert len(page.quarantined) == 1
+        assert page.quarantined[0].reason
+        again = whole_round(connector, page.cursor)
+        assert not again.quarantined
+        assert len(set(numbers(page, again))) >= 2
+
+    @pytest.mark.parametrize("fault", ["duplicate-page", "reorder", "extra-fields", "expired-cursor", "empty-page"])
+    def test_odd_pages_lose_nothing(self, stage: Stage, fault: str) -> None:
+        connector = stage.connector()
+        stage.customer_says("stary")
+        cursor = whole_round(connector, None).cursor
+        for number in range(160):
+            stage.pass_time(seconds=30)
+            stage.customer_says(f"nowy {number}")
+        stage.fault(fault, method="GET")
+        read: set[int] = set()
+        for _ in range(6):
+            try:
+                page = connector.fetch(cursor)
+            except Unreachable:
+                continue
+            read |= set(numbers(page))
+            cursor = json.loads(json.dumps(page.cursor))
+        assert read == set(range(160))
+
+    def test_the_desk_recognises_its_own_posts(self, stage: Stage) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("nowy 1")
+        cursor = whole_round(connector, None).cursor
+        stage.pass_time(minutes=3)
+        stage.shop_answers_in_the_app(said, "Już pomagamy, prosimy o numer zamówienia.")
+        (own,) = [post for post in whole_round(connector, cursor).posts if post.ours]
+        assert own.kind is PostKind.OWN
+        assert own.author.native_id == connector.identity().native_id
+
+    # --- answering -----------------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def post(self, stage: Stage) -> FetchedPost:
+        """A customer's post that is waiting for an answer."""
+        stage.customer_says("nowy 1")
+        (post,) = [post for post in whole_round(stage.connector(), None).posts if not post.ours]
+        stage.pass_time(minutes=5)
+        return post
+
+    def test_a_reply_is_published_once_under_the_post(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        assert connector.can_reply(post.ref).allowed
+        assert connector.find_own_reply(post.ref, "Dziękujemy!", key="k1") is None
+        receipt = connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT)
+        assert receipt.native_id
+        (published,) = stage.published()
+        assert published.text.endswith("Dziękujemy!")
+        found = connector.find_own_reply(post.ref, "Dziękujemy!", key="k1")
+        assert found is not None
+        assert found.native_id == receipt.native_id
+        (own,) = [item for item in connector.thread(post.ref) if item.ours]
+        assert own.native_id == receipt.native_id
+        assert own.thread_root == post.thread_root
+
+    def test_an_answer_in_the_networks_own_app_is_seen_and_is_not_ours_to_adopt(
+        self, stage: Stage, post: FetchedPost
+    ) -> None:
+        connector = stage.connector()
+        said = next(item for item in stage.world.posts(self.kind) if not item.ours)
+        stage.shop_answers_in_the_app(said, "Oddzwonimy dziś.")
+        assert [item.ours for item in connector.thread(post.ref) if "Oddzwonimy" in item.text] == [True]
+        assert connector.find_own_reply(post.ref, "Dziękujemy!", key="k1") is None
+
+    def test_nothing_of_ours_is_seen_where_nobody_answered(self, stage: Stage, post: FetchedPost) -> None:
+        assert [item for item in stage.connector().thread(post.ref) if item.ours and item.in_reply_to] == []
+
+    @pytest.mark.parametrize("fault", ["drop-answer", "truncated"])
+    def test_an_answer_that_was_lost_is_adopted_and_not_repeated(
+        self, stage: Stage, post: FetchedPost, fault: str
+    ) -> None:
+        connector = stage.connector()
+        connector.can_reply(post.ref)  # whoever needs a session has it now
+        stage.fault(fault, method="POST")
+        self._fails(Uncertain, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT))
+        stage.pass_time(minutes=1)
+        found = connector.find_own_reply(post.ref, "Dziękujemy!", key="k1")
+        assert found is not None
+        assert len(stage.published()) == 1
+
+    @pytest.mark.parametrize("fault", ["reset", "html", "half-open", "status"])
+    def test_a_write_that_may_have_arrived_is_never_called_a_failure(
+        self, stage: Stage, post: FetchedPost, fault: str
+    ) -> None:
+        connector = stage.connector(timeout=0.5, total_timeout=1.0)
+        connector.can_reply(post.ref)
+        stage.fault(fault, method="POST", status=503)
+        self._fails(Uncertain, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT))
+        assert connector.find_own_reply(post.ref, "Dziękujemy!", key="k1") is None
+        assert stage.published() == []
+
+    def test_a_write_that_surely_never_left_is_told_apart(self, stage: Stage, post: FetchedPost) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        connector = stage.connector(base_url=f"http://127.0.0.1:{port}/x")
+        self._fails(Unreachable, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT))
+
+    def test_a_definite_no_is_refused(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        connector.can_reply(post.ref)
+        stage.fault("status", method="POST", status=403)
+        self._fails(Refused, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT))
+
+    def test_a_busy_network_names_the_time_to_come_back(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        connector.can_reply(post.ref)
+        stage.fault("status", method="POST", status=429, reset_after=600)
+        error = self._fails(
+            RateLimited, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT)
+        )
+        assert isinstance(error, RateLimited)
+        assert abs(error.until - stage.clock.now() - timedelta(minutes=10)) <= timedelta(minutes=1)
+
+    def test_a_deleted_post_is_not_answered(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        stage.world.delete(next(item.sequence for item in stage.world.posts(self.kind) if not item.ours))
+        assert not connector.can_reply(post.ref).allowed
+        error = self._fails(Refused, lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT))
+        assert isinstance(error, Refused)
+        assert error.reason is RefusalReason.GONE
+        assert stage.published() == []
+
+    # --- what becomes of a post ----------------------------------------------------------------------------------------
+
+    def test_a_deletion_is_seen(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        stage.customer_says("nowy 2")
+        other = next(item for item in whole_round(connector, None).posts if item.text.endswith("nowy 2"))
+        stage.world.delete(next(item.sequence for item in stage.world.posts(self.kind) if not item.ours))
+        state = connector.refresh([post.ref, other.ref])
+        assert isinstance(state[post.native_id], Gone)
+        assert isinstance(state[other.native_id], FetchedPost)
+
+    def test_an_unchanged_post_reads_the_same(self, stage: Stage, post: FetchedPost) -> None:
+        state = stage.connector().refresh([post.ref])[post.native_id]
+        assert isinstance(state, FetchedPost)
+        assert (state.native_id, state.revision, state.text, state.thread_root) == (
+            post.native_id,
+            post.revision,
+            post.text,
+            post.thread_root,
+        )
+
+    def test_an_edit_is_seen_and_keeps_the_first_id(self, stage: Stage, post: FetchedPost) -> None:
+        connector = stage.connector()
+        if not connector.capabilities.edits:
+            pytest.skip(f"{connector.label} has no edits")
+        sequence = next(item.sequence for item in stage.world.posts(self.kind) if not item.ours)
+        stage.world.edit(sequence, post.text.replace("nowy 1", "poprawiony 1"))
+        state = connector.refresh([post.ref])[post.native_id]
+        assert isinstance(state, FetchedPost)
+        assert state.native_id == post.native_id
+        assert state.revision != post.revision
+        assert state.text.endswith("poprawiony 1")
+
+    # --- a network that is ill -----------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("fault", ["reset", "html", "half-open", "status", "truncated", "trickle", "drop-answer"])
+    def test_a_read_that_fails_says_so_and_the_next_one_works(self, stage: Stage, fault: str) -> None:
+        connector = stage.connector(timeout=0.5, total_timeout=1.0)
+        stage.customer_says("nowy 1")
+        connector.identity()
+        stage.fault(fault, method="GET", status=502, seconds=0.1 if fault == "trickle" else 0.0)
+        self._fails(Unreachable, lambda: connector.fetch(None))
+        stage.server.faults.clear()
+        assert texts(whole_round(connector, None))
+
+    @pytest.mark.parametrize("reset", ["valid", "missing", "broken"])
+    def test_a_limit_ends_at_an_aware_time_ahead(self, stage: Stage, reset: str) -> None:
+        connector = stage.connector()
+        connector.identity()
+        stage.fault("status", method="GET", status=429, reset=reset, reset_after=600)
+        error = self._fails(RateLimited, lambda: connector.fetch(None))
+        assert isinstance(error, RateLimited)
+        wait = error.until - stage.clock.now()
+        assert timedelta(minutes=9) <= wait <= timedelta(minutes=15)
+
+    def test_a_dead_token_asks_for_a_person(self, stage: Stage) -> None:
+        connector = stage.connector()
+        connector.identity()
+        stage.fault("status", status=401, count=None)
+        error = self._fails(CredentialsExpired, lambda: connector.fetch(None))
+        assert error.permanent
+        assert error.next_step
+
+    def test_a_lost_permission_asks_for_a_person(self, stage: Stage) -> None:
+        connector = stage.connector()
+        connector.identity()
+        stage.fault("status", method="GET", status=403, count=None)
+        self._fails(CredentialsExpired, lambda: connector.fetch(None))
+
+    def test_limits_are_told_as_the_network_tells_them(self, stage: Stage) -> None:
+        connector = stage.connector()
+        connector.fetch(None)
+        assert connector.quota()
+        for quota in connector.quota():
+            assert quota.remaining is None or quota.limit is None or quota.remaining <= quota.limit
+            assert quota.resets_at is None or quota.resets_at.tzinfo is not None
+
+
+def numbers(*pages: Page) -> list[int]:
+    """The numbers of customers' posts "nowy 7", in order of reading."""
+    found = (re.search(r"nowy (\d+)$", text) for page in pages for text in texts(page))
+    return [int(match.group(1)) for match in found if match is not None]

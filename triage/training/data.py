@@ -1,0 +1,288 @@
+"""What the model learns from: reads the sets named in `sources.toml` and the project's own corpus, draws balanced pools.
+
+No torch here: the tests and the baselines read data without it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+import re
+import tomllib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+SENTIMENT = ("negative", "neutral", "positive")
+URGENCY = ("critical", "high", "normal", "low")
+NEUTRAL = SENTIMENT.index("neutral")
+CORPUS = "corpus"
+WEAK_WEIGHT = 0.3
+"""How much a label made by a rule counts against one given by a reader."""
+ABSENT = -1
+
+_HARM = re.compile(
+    r"szpital|zgon|umar|śmier|operac|zakaże|zatru|powikła|krwaw|karetk|pogotow|błęd\w+ lekar|złamani|uczul|policj|"
+    r"prokurat|sąd|prawnik|oszu[sk]|kradzie|ukrad|rzeczni|sanepid|pleśń|karaluch|pluskw|zwrot|reklamac|odwoła|"
+    r"lawyer|lawsuit|sue |police|fraud|stolen|hospital|injur|refund",
+    re.IGNORECASE,
+)
+"""Words after which a rule is no longer sure that a review can wait: such rows get no urgency label at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One text with what is known about it; a label index is -1 where nothing is known."""
+
+    text: str
+    lang: str
+    source: str
+    weight: float = 1.0
+    sentiment: int = ABSENT
+    urgency: int = ABSENT
+    urgency_weight: float = 1.0
+    two_class: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One entry of `sources.toml`."""
+
+    name: str
+    file: str
+    licence: str
+    use: str
+    weight: float = 1.0
+    task: str = "sentiment"
+    two_class: bool = False
+    urgency: str = ""
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How one stage of training draws and steps; see the comments in `sources.toml`."""
+
+    name: str
+    samples: int
+    batch: int
+    tokens: int
+    learning_rate: float
+    head_learning_rate: float
+    warm_up: float
+    corpus_share: float
+    max_repeat: float
+    augment: float
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole of `sources.toml`."""
+
+    sources: tuple[Source, ...]
+    stages: dict[str, Stage]
+    intents: dict[str, str]
+    held_out: int
+    corpus_weight: float
+
+    def to_train(self) -> tuple[Source, ...]:
+        return tuple(source for source in self.sources if source.use == "train")
+
+
+def load_plan(path: Path = HERE / "sources.toml") -> Plan:
+    """Raises ValueError when an entry is used for anything but "train" or "evaluate"."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    if tuple(raw["labels"]["sentiment"]) != SENTIMENT or tuple(raw["labels"]["urgency"]) != URGENCY:
+        raise ValueError(f"{path}: the labels must stay {SENTIMENT} and {URGENCY}: the product counts on their order")
+    sources = tuple(Source(**{**entry, "drop": tuple(entry.get("drop", ()))}) for entry in raw["source"])
+    for source in sources:
+        if source.use not in ("train", "evaluate"):
+            raise ValueError(f'{path}: source {source.name}: use is "train" or "evaluate", not {source.use!r}')
+    return Plan(
+        sources=sources,
+        stages={name: Stage(name=name, **entry) for name, entry in raw["stage"].items()},
+        intents={intent: label for label, intents in raw["intents"].items() for intent in intents},
+        held_out=int(raw["corpus"]["held_out"]),
+        corpus_weight=float(raw["corpus"]["weight"]),
+    )
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a `.jsonl` or `.jsonl.gz` file. Raises ValueError naming the line that is not JSON."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: give --data (or DYZUR_DATA) the folder that holds train/ and dev/")
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}, line {number}: not JSON ({error.msg})") from error
+
+
+def read_source(plan: Plan, source: Source, data: Path, part: str) -> list[Example]:
+    """One set's `part` ("train" or "dev"). Raises ValueError when asked to train on a set that may only be measured."""
+    if part == "train" and source.use != "train":
+        raise ValueError(f"{source.name} is only ever measured ({source.licence}); it may not teach")
+    examples = []
+    for row in read_rows(data / part / f"{source.file}.jsonl.gz"):
+        label = row["label"]
+        if label in source.drop or not str(row["text"]).strip():
+            continue
+        example = Example(
+            text=row["text"], lang=row["lang"], source=source.name, weight=source.weight, two_class=source.two_class
+        )
+        if source.task == "sentiment":
+            example = replace(example, sentiment=SENTIMENT.index(label))
+        if source.task == "urgency":
+            example = replace(example, urgency=URGENCY.index(label))
+        elif part == "train" and (weak := weak_urgency(plan, source, label, row["text"])):
+            example = replace(example, urgency=URGENCY.index(weak), urgency_weight=WEAK_WEIGHT)
+        if example.sentiment != ABSENT or example.urgency != ABSENT:
+            examples.append(example)
+    return examples
+
+
+def weak_urgency(plan: Plan, source: Source, label: str, text: str) -> str | None:
+    """A rule's guess at urgency, only where it is nearly sure: an intent, thanks, news and chatter, a settled review."""
+    if source.urgency == "intent":
+        return plan.intents.get(label)
+    if not source.urgency or _HARM.search(text):
+        return None
+    if "?" in text:
+        return "normal" if source.urgency == "review" else None
+    if label in ("positive", "neutral"):
+        return "low"
+    return "normal" if source.urgency == "review" else None
+
+
+def is_held_out(identity: str, one_in: int) -> bool:
+    """Whether a corpus row belongs to the project's own test. Depends on the id alone, so it never moves."""
+    return int(hashlib.sha256(identity.encode()).hexdigest(), 16) % one_in == 0
+
+
+def read_corpus(plan: Plan, *, held_out: bool, folder: Path = HERE / "corpus") -> list[Example]:
+    """The project's own texts: those that teach, or the tenth that never does."""
+    examples = []
+    for path in sorted(folder.glob("*.jsonl")):
+        for row in read_rows(path):
+            if is_held_out(row["id"], plan.held_out) is held_out:
+                examples.append(
+                    Example(
+                        text=row["text"],
+                        lang=row["lang"],
+                        source=CORPUS,
+                        weight=plan.corpus_weight,
+                        sentiment=SENTIMENT.index(row["sentiment"]),
+                        urgency=URGENCY.index(row["urgency"]),
+                    )
+                )
+    return examples
+
+
+def read_training(plan: Plan, data: Path, *, corpus: Path = HERE / "corpus") -> list[Example]:
+    """Everything that may teach: the permissive sets' train parts and the corpus without its own test."""
+    examples = [example for source in plan.to_train() for example in read_source(plan, source, data, "train")]
+    return examples + read_corpus(plan, held_out=False, folder=corpus)
+
+
+def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
+    """Chance of each example at one draw, summing to 1.
+
+    The corpus gets its share; the rest is split by language, and inside a language by label, as the square root of how
+    many rows a label has (rare labels come up more often, none rules). No row is expected more than `max_repeat`
+    times in the public sets; corpus rows may come more often, their augmentation differs each time.
+    """
+    cells: dict[tuple[str, str, int, int], list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        if example.source == CORPUS:
+            # The corpus is balanced over urgency, which is what it is there for.
+            cells[(CORPUS, example.lang, ABSENT, example.urgency)].append(index)
+        else:
+            cells[("public", example.lang, example.sentiment, ABSENT)].append(index)
+    has_corpus = any(key[0] == CORPUS for key in cells)
+    part = {CORPUS: stage.corpus_share if has_corpus else 0.0}
+    part["public"] = 1.0 - part[CORPUS]
+    chances = np.zeros(len(examples))
+    for kind in (CORPUS, "public"):
+        languages = sorted({key[1] for key in cells if key[0] == kind})
+        others = [language for language in languages if language not in stage.shares]
+        for language in languages:
+            share = stage.shares[language] if language in stage.shares else stage.shares["other"] / len(others)
+            keys = [key for key in cells if key[:2] == (kind, language)]
+            roots = {key: float(np.sqrt(len(cells[key]))) for key in keys}
+            for key in keys:
+                weights = np.array([examples[index].weight for index in cells[key]])
+                chances[cells[key]] = part[kind] * share * roots[key] / sum(roots.values()) * weights / weights.sum()
+    chances /= chances.sum()
+    public = np.array([example.source != CORPUS for example in examples])
+    limit = stage.max_repeat / stage.samples
+    chances[public] = np.minimum(chances[public], limit)
+    total: np.ndarray = chances / chances.sum()
+    return total
+
+
+def draw_pool(
+    examples: Sequence[Example], chances: np.ndarray, stage: Stage, seed: int, number: int, size: int
+) -> list[Example]:
+    """Pool `number` of a run: the same seed and number always give the same texts, so a run can be taken up again."""
+    generator = np.random.default_rng([seed, number])
+    picked = generator.choice(len(examples), size=size, p=chances)
+    rng = random.Random(seed * 1_000_003 + number)
+    return [replace(examples[i], text=augment(examples[i].text, examples[i].lang, stage.augment, rng)) for i in picked]
+
+
+_NEIGHBOURS = {
+    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
+    "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi",
+    "w": "qe", "y": "tu", "z": "x",
+}  # fmt: skip
+_HANDLES = ("@user", "@brand", "@obsluga", "@help", "@marka_pl", "@AcmeSupport", "")
+
+
+def strip_diacritics(text: str) -> str:
+    """Text as typed on a phone without Polish letters: "łóżko" becomes "lozko"."""
+    plain = unicodedata.normalize("NFKD", text.replace("ł", "l").replace("Ł", "L"))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def augment(text: str, lang: str, chance: float, rng: random.Random) -> str:
+    """The same post as somebody else might have typed it; the meaning, and so the labels, stay."""
+    if lang == "pl" and rng.random() < chance:
+        text = strip_diacritics(text)
+    if rng.random() < chance * 0.6:
+        text = rng.choice((str.lower, str.lower, str.upper))(text)
+    if rng.random() < chance * 0.6:
+        text = _with_typos(text, rng)
+    if rng.random() < chance and "@user" in text:
+        text = text.replace("@user", rng.choice(_HANDLES)).strip() or text
+    if rng.random() < chance * 0.4:
+        text = text.rstrip(".!?") if rng.random() < 0.5 else text.replace(",", "")
+    return text or "."
+
+
+def _with_typos(text: str, rng: random.Random) -> str:
+    letters = list(text)
+    for _ in range(max(1, len(letters) // 50)):
+        place = rng.randrange(len(letters)) if letters else 0
+        if not letters or letters[place].lower() not in _NEIGHBOURS:
+            continue
+        kind = rng.random()
+        if kind < 0.4:
+            letters[place] = rng.choice(_NEIGHBOURS[letters[place].lower()])
+        elif kind < 0.7 and place + 1 < len(letters):
+            letters[place], letters[place + 1] = letters[place + 1], letters[place]
+        else:
+            letters[place] = ""
+    return "".join(letters)

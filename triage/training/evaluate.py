@@ -1,0 +1,229 @@
+"""Measure an exported model: `python -m triage.training.evaluate --model DIR --data DIR [--out FILE]`.
+
+Runs the ONNX file itself, not the torch network it came from. Besides the sets of `sources.toml` (their dev parts, also
+of those that never teach) it measures the tenth of the project's own corpus that never taught.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triage.training import data as sets
+from triage.training.data import ABSENT, NEUTRAL, SENTIMENT, URGENCY, Example
+
+BINS = 15
+Runner = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Scores of one head on one set, 0 to 1; `ece` is the expected calibration error over 15 equal bins."""
+
+    count: int
+    accuracy: float
+    macro_f1: float
+    macro_recall: float
+    ece: float | None
+
+
+def onnx_runner(model: Path, threads: int = 0) -> Runner:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def run(tokens: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+        names = ["sentiment", "urgency", "vector"]
+        return dict(zip(names, session.run(names, {"input_ids": tokens, "attention_mask": mask}), strict=True))
+
+    return run
+
+
+def openvino_runner(model: Path, precision: str) -> Runner:
+    """`precision` is the hint "f32" or "bf16"; without bf16 units the runtime itself falls back to f32."""
+    import openvino
+
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+
+    def run(tokens: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+        results = compiled({"input_ids": tokens, "attention_mask": mask})
+        return {name: np.array(results[name]) for name in ("sentiment", "urgency", "vector")}
+
+    return run
+
+
+def predict(
+    runner: Runner, tokenizer: Any, texts: Sequence[str], *, prefix: str, tokens: int, batch: int = 16
+) -> dict[str, np.ndarray]:
+    """Raw outputs in the order of `texts`; batches are of like length."""
+    ids = tokenizer([prefix + text for text in texts], truncation=True, max_length=tokens)["input_ids"]
+    order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+    found: dict[str, np.ndarray] = {}
+    for start in range(0, len(order), batch):
+        places = order[start : start + batch]
+        width = max(len(ids[place]) for place in places)
+        table = np.full((len(places), width), tokenizer.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(table)
+        for row, place in enumerate(places):
+            table[row, : len(ids[place])] = ids[place]
+            mask[row, : len(ids[place])] = 1
+        for name, values in runner(table, mask).items():
+            found.setdefault(name, np.zeros((len(texts), values.shape[1]), dtype=np.float32))[places] = values
+    return found
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    chances: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return chances
+
+
+def score(truth: np.ndarray, chosen: np.ndarray, chances: np.ndarray | None = None) -> Scores:
+    """Scores over the labels that occur in `truth`; a label never given nor chosen does not count."""
+    f1s, recalls = [], []
+    for label in sorted(set(truth.tolist())):
+        hit = int(((truth == label) & (chosen == label)).sum())
+        f1s.append(2 * hit / (int((truth == label).sum()) + int((chosen == label).sum())))
+        recalls.append(hit / int((truth == label).sum()))
+    return Scores(
+        count=len(truth),
+        accuracy=float((truth == chosen).mean()),
+        macro_f1=float(np.mean(f1s)),
+        macro_recall=float(np.mean(recalls)),
+        ece=None if chances is None else calibration_error(truth, chances),
+    )
+
+
+def calibration_error(truth: np.ndarray, chances: np.ndarray) -> float:
+    sure, right = chances.max(axis=1), chances.argmax(axis=1) == truth
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(float(right[bins == number].mean()) - float(sure[bins == number].mean())) * float((bins == number).mean())
+        for number in range(BINS)
+        if (bins == number).any()
+    ]
+    return float(sum(gaps))
+
+
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature of a grid with the least log-loss: it softens the probabilities and never changes a label."""
+
+    def loss(temperature: float) -> float:
+        return float(-np.log(softmax(logits, temperature)[np.arange(len(truth)), truth] + 1e-12).mean())
+
+    return float(min(np.arange(0.3, 4.01, 0.02), key=loss).round(2))
+
+
+def fit_abstention(chances: np.ndarray, truth: np.ndarray) -> float:
+    """The top probability under which an answer is more often wrong than right, within 0.34 to 0.6."""
+    sure, right = chances.max(axis=1), chances.argmax(axis=1) == truth
+    best = 0.34
+    for limit in np.arange(0.34, 0.601, 0.02):
+        near = (sure >= limit - 0.04) & (sure < limit)
+        if near.sum() >= 10 and right[near].mean() < 0.5:
+            best = float(limit)
+    return round(best, 2)
+
+
+def dev_sets(plan: sets.Plan, data: Path, corpus: Path = sets.HERE / "corpus") -> dict[str, list[Example]]:
+    """Every measured set by name: the dev parts, and the corpus' own test."""
+    found = {s.name: sets.read_source(plan, s, data, "dev") for s in plan.sources if s.task != "intent"}
+    found[sets.CORPUS] = sets.read_corpus(plan, held_out=True, folder=corpus)
+    return {name: examples for name, examples in found.items() if examples}
+
+
+def choose(logits: np.ndarray, rows: Sequence[Example], head: str) -> np.ndarray:
+    """Labels chosen; a set that has no neutral is answered between the two labels it has."""
+    logits = logits.copy()
+    if head == "sentiment":
+        logits[[row.two_class for row in rows], NEUTRAL] = -np.inf
+    picked: np.ndarray = logits.argmax(axis=1)
+    return picked
+
+
+def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], heads: dict[str, Any]) -> list[Any]:
+    """One line a head and language: name, head, language, scores, per-label recall and precision."""
+    lines = []
+    for head, labels in (("sentiment", SENTIMENT), ("urgency", URGENCY)):
+        truth = np.array([getattr(row, head) for row in rows])
+        for lang in sorted({row.lang for row in rows}):
+            keep = np.array([row.lang == lang for row in rows]) & (truth != ABSENT)
+            if not keep.any():
+                continue
+            kept = [row for row, wanted in zip(rows, keep, strict=True) if wanted]
+            logits = outputs[head][keep]
+            chosen = choose(logits, kept, head)
+            chances = None if kept[0].two_class else softmax(logits, heads["temperature"][head])
+            found = score(truth[keep], chosen, chances)
+            majority = np.full_like(chosen, np.bincount(truth[keep]).argmax())
+            per_label = {
+                label: {
+                    "recall": _ratio((truth[keep] == i) & (chosen == i), truth[keep] == i),
+                    "precision": _ratio((truth[keep] == i) & (chosen == i), chosen == i),
+                }
+                for i, label in enumerate(labels)
+            }
+            lines.append(
+                {
+                    "set": name,
+                    "head": head,
+                    "lang": lang,
+                    "count": found.count,
+                    "accuracy": found.accuracy,
+                    "macro_f1": found.macro_f1,
+                    "macro_recall": found.macro_recall,
+                    "ece": found.ece,
+                    "majority_accuracy": float((majority == truth[keep]).mean()),
+                    "majority_f1": score(truth[keep], majority).macro_f1,
+                    "labels": per_label,
+                }
+            )
+    return lines
+
+
+def _ratio(hits: np.ndarray, of: np.ndarray) -> float | None:
+    return round(float(hits.sum() / of.sum()), 3) if of.any() else None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("DYZUR_DATA"))
+    parser.add_argument("--out", type=Path, help="write the figures as JSON here as well")
+    options = parser.parse_args(arguments)
+    if options.data is None:
+        parser.error("--data is missing: give the folder that holds train/ and dev/, or set DYZUR_DATA")
+    from transformers import AutoTokenizer
+
+    heads = json.loads((options.model / "heads.json").read_text(encoding="utf-8"))
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    runner = onnx_runner(options.model / "model.onnx")
+    lines = []
+    for name, rows in dev_sets(sets.load_plan(), Path(options.data)).items():
+        texts = [row.text for row in rows]
+        outputs = predict(runner, tokenizer, texts, prefix=heads["prefix"], tokens=heads["max_tokens"])
+        for line in measure(name, rows, outputs, heads):
+            lines.append(line)
+            ece = "   - " if line["ece"] is None else f"{line['ece']:.3f}"
+            print(
+                f"{line['set']:22} {line['head']:9} {line['lang']} n={line['count']:5} acc={line['accuracy']:.3f} "
+                f"F1={line['macro_f1']:.3f} recall={line['macro_recall']:.3f} ece={ece} "
+                f"majority acc={line['majority_accuracy']:.3f} F1={line['majority_f1']:.3f}",
+                flush=True,
+            )
+    if options.out:
+        options.out.write_text(json.dumps(lines, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

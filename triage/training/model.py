@@ -1,0 +1,111 @@
+"""The network: one encoder, mean pooling, two linear heads, and the loss that only counts what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from triage.training.data import ABSENT, NEUTRAL, SENTIMENT, URGENCY, Example
+
+PREFIX = "query: "
+"""The encoder's family was trained with this in front of every question-like text."""
+SMOOTHING = 0.05
+FORBIDDEN = -1e4
+
+
+class Network(nn.Module):
+    """input_ids, attention_mask [B,T] -> sentiment logits [B,3], urgency logits [B,4], unit vector [B,H]."""
+
+    def __init__(self, encoder: nn.Module, hidden: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.sentiment = nn.Linear(hidden, len(SENTIMENT))
+        self.urgency = nn.Linear(hidden, len(URGENCY))
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        dropped = self.dropout(mean)
+        return self.sentiment(dropped), self.urgency(dropped), functional.normalize(mean, dim=-1)
+
+
+def build(encoder: Path, *, from_weights: bool = True) -> Network:
+    """A network on the encoder in a folder; `from_weights=False` takes its shape only (a checkpoint follows)."""
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(encoder)
+    if from_weights:
+        body = AutoModel.from_pretrained(encoder, add_pooling_layer=False, dtype=torch.float32)
+    else:
+        body = AutoModel.from_config(config, add_pooling_layer=False, dtype=torch.float32)
+    return Network(body, config.hidden_size)
+
+
+def freeze_embeddings(network: Network) -> None:
+    """Word vectors stay: training them costs more than all the rest together and the sets are small."""
+    for parameter in network.encoder.embeddings.parameters():  # type: ignore[union-attr]
+        parameter.requires_grad_(False)
+
+
+def encode(tokenizer: Any, texts: Sequence[str], tokens: int) -> list[list[int]]:
+    """Token ids of each text, prefix in front, cut to `tokens`, no padding."""
+    ids: list[list[int]] = tokenizer([PREFIX + text for text in texts], truncation=True, max_length=tokens)["input_ids"]
+    return ids
+
+
+def batches_by_length(ids: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """Positions cut into batches of texts of like length, so that little of a batch is padding."""
+    order = sorted(range(len(ids)), key=lambda position: len(ids[position]))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def pad(ids: Sequence[Sequence[int]], filler: int) -> tuple[torch.Tensor, torch.Tensor]:
+    width = max(len(row) for row in ids)
+    tokens = np.full((len(ids), width), filler, dtype=np.int64)
+    mask = np.zeros((len(ids), width), dtype=np.int64)
+    for number, row in enumerate(ids):
+        tokens[number, : len(row)] = row
+        mask[number, : len(row)] = 1
+    return torch.from_numpy(tokens), torch.from_numpy(mask)
+
+
+def known_loss(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, forbidden: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Smoothed cross-entropy over rows with a label, as a weighted mean; 0 when no row has one.
+
+    `forbidden` [B, labels] marks answers a row's set could not give: they leave both the softmax and the smoothing.
+    """
+    known = labels != ABSENT
+    allowed = torch.ones_like(logits, dtype=torch.bool) if forbidden is None else ~forbidden
+    logs = functional.log_softmax(logits.masked_fill(~allowed, FORBIDDEN), dim=-1)
+    target = allowed.float() * SMOOTHING / allowed.sum(-1, keepdim=True)
+    target = target + (1 - SMOOTHING) * functional.one_hot(labels.clamp(min=0), logits.shape[-1])
+    losses = -(target * logs.masked_fill(~allowed, 0.0)).sum(-1)
+    counted = weights * known
+    return (losses * counted).sum() / counted.sum().clamp(min=1.0)
+
+
+def batch_loss(network: Network, rows: Sequence[Example], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    sentiment, urgency, _ = network(tokens, mask)
+    forbidden = torch.zeros_like(sentiment, dtype=torch.bool)
+    forbidden[:, NEUTRAL] = torch.tensor([row.two_class for row in rows])
+    of_sentiment = known_loss(
+        sentiment.float(), torch.tensor([row.sentiment for row in rows]), torch.ones(len(rows)), forbidden
+    )
+    of_urgency = known_loss(
+        urgency.float(),
+        torch.tensor([row.urgency for row in rows]),
+        torch.tensor([row.urgency_weight for row in rows]),
+    )
+    return of_sentiment + of_urgency
