@@ -306,7 +306,7 @@ class BlueskyConnector:
         )
         items = answer.get("notifications")
         if isinstance(items, list):
-            items = [item for item in items if not isinstance(item, dict) or item.get("reason") in REASONS]
+            items = [item for item in items if not isinstance(item, dict) or str(item.get("reason")) in REASONS]
         return items, _text_or_none(answer.get("cursor"))
 
     def _own_posts(self, token: str | None) -> tuple[object, str | None]:
@@ -372,7 +372,8 @@ class BlueskyConnector:
             node = waiting.pop()
             if isinstance(node, dict) and "post" in node:  # else not found, or blocked
                 views.append(node["post"])
-                waiting += [node.get("parent"), *(node.get("replies") or ())]
+                replies = node.get("replies")
+                waiting += [node.get("parent"), *(replies if isinstance(replies, list) else ())]
         return {post.native_id: post for post in kit.read_items(views, self._post, id_key="uri")[0]}
 
     # --- replying -----------------------------------------------------------------------------------------------------
@@ -397,8 +398,11 @@ class BlueskyConnector:
             return RefusalReason.BLOCKED, "The author blocked the profile."
         if viewer.get("blocking") or viewer.get("blockingByList") or node.get("blocked"):
             return RefusalReason.BLOCKED, "The profile blocked the author."
-        if not view:
+        if node.get("notFound"):
             return RefusalReason.GONE, "The post is no longer visible to the profile."
+        if not view:
+            # no answer at all, and no reason to give up for good
+            raise Unreachable("the thread's form is not understood.", resource=self._resource)
         if _object(view.get("viewer")).get("replyDisabled"):
             return RefusalReason.REPLIES_DISABLED, "The author closed the replies."
         return None
@@ -420,6 +424,7 @@ class BlueskyConnector:
             },
         }
         asked = {"repo": self.identity().native_id, "collection": POST, "rkey": record_key(key), "record": record}
+        uri = f"at://{asked['repo']}/{POST}/{asked['rkey']}"
         try:
             answer = self._call("com.atproto.repo.createRecord", asked)
         except (_ServerFailed, Refused):
@@ -428,9 +433,8 @@ class BlueskyConnector:
             if existing is None:
                 raise
             return existing
-        uri = _text_or_none(answer.get("uri"))
-        if uri is None:
-            raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
+        if answer.get("uri") != uri:
+            raise Uncertain("the network accepted the reply without telling its address.", resource=self._resource)
         return Receipt(native_id=uri, published_at=kit.moment(record["createdAt"]), permalink=_permalink(uri))
 
     def _known_reply(self, post: PostRef, key: str) -> Receipt | None:
@@ -606,7 +610,7 @@ class BlueskyConnector:
             author=me if ours else author,
             text=record["text"],
             created_at=kit.moment(item.get("indexedAt")),
-            thread_root=str(root.get("uri") or uri),
+            thread_root=_text_or_none(root.get("uri")) or uri,
             kind=PostKind.OWN if ours else kind,
             in_reply_to=_in_reply_to(record),
             summoned=not ours and kind is not PostKind.REPLY,
@@ -614,7 +618,7 @@ class BlueskyConnector:
             permalink=_permalink(uri),
             language_hint=_text_or_none(languages[0]) if isinstance(languages, list) and languages else None,
             media=_media(record.get("embed"), author.native_id),
-            native={"cid": cid, "root_cid": str(root.get("cid") or cid)},
+            native={"cid": cid, "root_cid": _text_or_none(root.get("cid")) or cid},
             raw=kit.small(item),
         )
 

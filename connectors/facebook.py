@@ -14,7 +14,7 @@ import logging
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,8 +66,8 @@ THREAD_PAGES = 10
 LONGEST_WALK = 200
 #: The network's ``ids`` parameter takes 50.
 IDS_AT_ONCE = 50
-#: More marks than posts that can be watched at once.
-MOST_MARKS = 400
+#: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that come back.
+MARKS_A_POST = 4
 #: Comments appear a little out of order; this much before the newest is looked at again.
 OVERLAP = timedelta(minutes=2)
 #: Clocks of two machines differ.
@@ -146,12 +146,16 @@ class _Mark:
         return replace(self, seen={**dict.fromkeys(unread, self.since), **self.seen})
 
     def to_json(self) -> dict[str, Any]:
-        return {"since": self.since.isoformat(), "seen": {key: at.isoformat() for key, at in self.seen.items()}}
+        """Whole seconds, which is all that the network tells; a mark stands in every cursor."""
+        return {
+            "since": int(self.since.timestamp()),
+            "seen": {key: int(at.timestamp()) for key, at in self.seen.items()},
+        }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> _Mark:
-        seen = {key: kit.moment(at) for key, at in kept["seen"].items()}
-        return cls(since=kit.moment(kept["since"]), seen=seen)
+        seen = {key: datetime.fromtimestamp(at, UTC) for key, at in kept["seen"].items()}
+        return cls(since=datetime.fromtimestamp(kept["since"], UTC), seen=seen)
 
 
 @dataclass(slots=True)
@@ -160,17 +164,18 @@ class _Round:
 
     floor: datetime
     marks: dict[str, _Mark]
+    most_marks: int
     first: bool
     posts: dict[tuple[str, str], FetchedPost] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, cursor: Cursor | None, now: datetime) -> _Round:
+    def begin(cls, cursor: Cursor | None, now: datetime, most_marks: int) -> _Round:
         if cursor is None:
-            return cls(floor=now - SKEW, marks={}, first=True)
+            return cls(floor=now - SKEW, marks={}, most_marks=most_marks, first=True)
         marks = {name: _Mark.from_json(kept) for name, kept in cursor["marks"].items()}
-        return cls(floor=kit.moment(cursor["floor"]), marks=marks, first=False)
+        return cls(floor=kit.moment(cursor["floor"]), marks=marks, most_marks=most_marks, first=False)
 
     def mark(self, name: str) -> _Mark:
         return self.marks.get(name) or _Mark(since=self.floor)
@@ -195,7 +200,7 @@ class _Round:
         """The edges and the posts that were touched last: a post that is not watched any more may come back."""
         posts = [name for name in self.marks if name not in EDGES]
         posts.sort(key=lambda name: self.marks[name].since, reverse=True)
-        return [*(edge for edge in EDGES if edge in self.marks), *posts[:MOST_MARKS]]
+        return [*(edge for edge in EDGES if edge in self.marks), *posts[: self.most_marks]]
 
     def page(self, pending: Sequence[Mapping[str, Any]]) -> Page:
         left = [*pending, *self.pending]
@@ -305,7 +310,7 @@ class FacebookConnector:
     def fetch(self, cursor: Cursor | None) -> Page:
         """A round over the edges; where one holds more news than a page, the next calls walk on before a new round."""
         self._slow_down()
-        turn = _Round.begin(cursor, self._clock.now())
+        turn = _Round.begin(cursor, self._clock.now(), MARKS_A_POST * self._options.watched_posts)
         pending = list((cursor or {}).get("pending") or ())
         if pending:
             self._walk_on(turn, pending.pop(0))
@@ -337,10 +342,9 @@ class FacebookConnector:
         if turn.take(edge, mark, page) and edge != "published_posts":
             turn.walk_on(edge, mark, page, pages)
         for item in page.raw:
-            post_id, listed = item.get("id"), item.get("comments")
+            post_id = item.get("id")
             if isinstance(post_id, str):
-                before = turn.mark(post_id)
-                self._take_comments(turn, post_id, before, self._read_page(listed or {}, self._comment_of(post_id)))
+                self._take_comments(turn, post_id, turn.mark(post_id), self._embedded(post_id, item.get("comments")))
 
     def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
         if turn.take(post_id, mark, page):
@@ -353,6 +357,14 @@ class FacebookConnector:
         answer = self._call(self._graph.get_connections, me, edge, fields=fields, limit=limit, after=after)
         return self._read_page(answer, lambda item: self._post(item, EDGES[edge]))
 
+    def _embedded(self, post_id: str, listed: object) -> _Items:
+        """The comments that came with a post; broken ones must not block the other posts."""
+        try:
+            return self._read_page({} if listed is None else listed, self._comment_of(post_id))
+        except Unreachable as error:
+            broken = Quarantined(native_id=f"{post_id}/comments", reason=error.what, raw=repr(listed)[:1000])
+            return _Items(posts=(), quarantined=(broken,), raw=(), after=None)
+
     def _comments(self, node: str, *, post_id: str | None = None, after: str | None = None) -> _Items:
         asked = {**NEWEST_FIRST, "limit": COMMENTS_PAGE, "fields": COMMENT_FIELDS, "after": after}
         answer = self._call(self._graph.get_connections, node, "comments", **asked)
@@ -363,9 +375,10 @@ class FacebookConnector:
             raise Unreachable("a page of items was expected.", resource=self._resource)
         items = answer.get("data")
         posts, quarantined = kit.read_items(items, read)
-        paging: Any = answer.get("paging") or {}
+        paging = kit.mapping(answer.get("paging"))
         # "next" is an address with the token in it: only the place is taken from the answer
-        after = (paging.get("cursors") or {}).get("after") if paging.get("next") else None
+        told = kit.mapping(paging.get("cursors")).get("after") if paging.get("next") else None
+        after = told if isinstance(told, str) and told else None
         raw = [item for item in items or () if isinstance(item, dict)]
         return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
 

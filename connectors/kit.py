@@ -306,6 +306,16 @@ def words(value: object, name: str) -> str:
     return value
 
 
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a JSON object, else an empty one: for parts of an answer that may be missing or broken."""
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: object) -> list[Any]:
+    """``value`` if it is a JSON list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def whole_number(text: str | None) -> int | None:
     """A header's number, or ``None``."""
     stripped = (text or "").strip()

@@ -81,7 +81,7 @@ class NetworkSession(requests.Session):
             response = super().request(method, target, **kwargs)
             with _connection_of(response):
                 _read_body(response, deadline)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             problem = self._lost_in_transport(method, target, error, publishes)
         if problem is not None:
             # outside the except block: the library's exception holds the URL, and the URL may hold the token
@@ -158,9 +158,8 @@ def _root(error: BaseException) -> str:
 def _never_left(error: Exception) -> bool:
     """No connection was made, so nothing was sent."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL) or isinstance(
-        reason, NewConnectionError
-    )
+    # not InvalidURL or UnicodeDecodeError: requests raises these for the answer's Location header as well
+    return isinstance(error, requests.ConnectTimeout | UnicodeEncodeError) or isinstance(reason, NewConnectionError)
 
 
 class _BoundedAdapter(HTTPAdapter):

@@ -7,6 +7,7 @@ nothing else is read unless an option or a decision about one post asks for it.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import unicodedata
@@ -15,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,8 +114,10 @@ class TwitterOptions(BaseModel):
     watch_own_posts: bool = True
     #: ``thread`` searches the whole conversation (seven days, a full-price read a post), not only our own timeline.
     read_conversations: bool = False
+    #: Recent-search queries that are followed too (full-price reads): posts that merely name the brand, or quote it.
+    search: tuple[Annotated[str, Field(min_length=1, max_length=512)], ...] = Field(default=(), max_length=5)
     #: How many of the newest mentions the first poll reads.
-    first_posts: int = Field(default=50, ge=5, le=100)
+    first_posts: int = Field(default=50, ge=10, le=100)
 
 
 class TwitterSettings(kit.NetworkSettings):
@@ -219,6 +222,8 @@ class TwitterConnector:
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
         )
         tokens = {name: self._secrets[name] for name in OAUTH1_PARTS} if self._oauth1 else {}
+        # at DEBUG tweepy logs whole answers: what customers write is for nobody's log
+        logging.getLogger("tweepy").setLevel(logging.INFO)
         # tweepy's own models choke on whole-second times, and its wait for a limit sleeps in our thread
         self._client = tweepy.Client(
             bearer_token=None if self._oauth1 else self._secrets["access_token"],
@@ -248,48 +253,62 @@ class TwitterConnector:
 
     def identity(self) -> Author:
         if self._me is None:
-            user = self._read(self._client.get_me).get("data")
-            if not isinstance(user, dict) or not user.get("id"):
-                raise Unreachable("the network did not say who we are.", resource=self._resource)
-            self._me = _author(str(user["id"]), {str(user["id"]): user}, complete=True)
+            user = kit.mapping(self._read(self._client.get_me).get("data"))
+            try:
+                native_id = _native_id(user.get("id"))
+            except ValueError as error:
+                raise Unreachable(f"the network did not say who we are: {error}.", resource=self._resource) from None
+            self._me = _author(native_id, {native_id: user}, complete=True)
         return self._me
 
     def fetch(self, cursor: Cursor | None) -> Page:
-        """Mentions and, unless switched off, our own posts. The cursor holds one walk a stream."""
-        streams = {"mentions": self._client.get_users_mentions}
-        if self._options.watch_own_posts:
-            streams["own"] = self._client.get_users_tweets
+        """Mentions, unless switched off our own posts, and searches. The cursor holds one walk a stream."""
+        streams = self._streams()
         walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
-        posts: list[FetchedPost] = []
+        posts: dict[tuple[str, str], FetchedPost] = {}
         quarantined = []
         for stream in [stream for stream in walks if walks[stream].token] or list(walks):
             answer, walks[stream] = self._step(streams[stream], walks[stream], first=cursor is None)
             read, bad = self._items(answer)
-            posts += read
+            posts.update({(post.native_id, post.revision): post for post in read})
             quarantined += bad
-        posts.sort(key=lambda post: (post.created_at, _age(post.native_id)))
         return Page(
-            posts=tuple(posts),
+            posts=tuple(sorted(posts.values(), key=lambda post: (post.created_at, _age(post.native_id)))),
             quarantined=tuple(quarantined),
             cursor={stream: asdict(walk) for stream, walk in walks.items()},
             more=any(walk.token for walk in walks.values()),
         )
 
+    def _streams(self) -> dict[str, Callable[..., Any]]:
+        """What is walked: name -> a call that takes ``place`` (the paging token) besides the rest."""
+        me, client = self.identity().native_id, self._client
+
+        def timeline(call: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda place, **asked: call(me, pagination_token=place, **asked)
+
+        def search(query: str) -> Callable[..., Any]:
+            return lambda place, **asked: client.search_recent_tweets(query, next_token=place, **asked)
+
+        streams = {"mentions": timeline(client.get_users_mentions)}
+        if self._options.watch_own_posts:
+            streams["own"] = timeline(client.get_users_tweets)
+        # named by the query, so that a changed query starts a walk of its own
+        return streams | {f"search {query}": search(query) for query in self._options.search}
+
     def _step(self, call: Callable[..., Any], walk: _Walk, *, first: bool) -> tuple[Mapping[str, Any], _Walk]:
         size = self._options.first_posts if first else PAGE_SIZE
-        asked: dict[str, Any] = {"max_results": size, "since_id": walk.mark}
-        me = self.identity().native_id
         try:
-            answer = self._read(call, me, pagination_token=walk.token, **asked, **self._fields())
+            answer = self._read(call, walk.token, max_results=size, since_id=walk.mark, **self._fields())
         except _BadRequest:
-            if walk.token is None:
+            if walk == _Walk():
                 raise
-            # the paging token has ended: walk again from the newest; what was read before comes a second time
-            walk = _Walk(mark=walk.mark)
-            answer = self._read(call, me, **asked, **self._fields())
-        meta = answer.get("meta") or {}
-        walk = walk.seen([*_ids(answer.get("data")), *(_ids([{"id": meta.get("newest_id")}]))])
-        return answer, walk.turned(meta.get("next_token"), stop=first)
+            # the paging token has ended, or the mark is older than a search reaches: walk again from the newest;
+            # what was read before comes a second time
+            walk = _Walk(mark=walk.mark if walk.token else None)
+            answer = self._read(call, None, max_results=size, since_id=walk.mark, **self._fields())
+        newest = kit.mapping(answer.get("meta")).get("newest_id")
+        walk = walk.seen([*_ids(answer.get("data")), *_ids([{"id": newest}])])
+        return answer, walk.turned(_next_place(answer), stop=first)
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         wanted = {_current(post): post.native_id for post in posts}
@@ -311,7 +330,7 @@ class TwitterConnector:
             part = asked[start : start + LOOKUP_SIZE]
             answer = self._read(self._client.get_tweets, part, **self._fields())
             read, _ = self._items(answer)
-            state.update({_current(post.ref): post for post in read})
+            state.update({_current(post.ref): post for post in read if _current(post.ref) in part})
             state.update(_gone(answer.get("errors"), part))
         return state
 
@@ -338,7 +357,7 @@ class TwitterConnector:
                 **self._fields(),
             )
             found += self._items(answer)[0]
-            token = (answer.get("meta") or {}).get("next_token")
+            token = _next_place(answer)
             if not token:
                 return found
         raise CannotTell(f"more than {len(found)} own posts since then.", resource=self._resource)
@@ -518,18 +537,16 @@ class TwitterConnector:
     # --- items --------------------------------------------------------------------------------------------------------
 
     def _items(self, answer: Mapping[str, Any]) -> tuple[list[FetchedPost], list[Any]]:
-        includes = answer.get("includes")
-        users = includes.get("users") if isinstance(includes, dict) else None
-        known = {str(user["id"]): user for user in users or () if isinstance(user, dict) and user.get("id")}
+        users = kit.listing(kit.mapping(answer.get("includes")).get("users"))
+        known = {str(user["id"]): user for user in users if isinstance(user, dict) and user.get("id")}
         return kit.read_items(answer.get("data"), lambda item: self._post(item, known))
 
     def _post(self, item: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]]) -> FetchedPost:
         me = self.identity()
-        current = kit.words(item.get("id"), "id")
-        history = [
-            str(version) for version in _either(item, "edit_history_tweet_ids", "edit_history_post_ids") or [current]
-        ]
-        author_id = kit.words(item.get("author_id"), "author_id")
+        current = _native_id(item.get("id"))
+        versions = _either(item, "edit_history_tweet_ids", "edit_history_post_ids") or [current]
+        history = [_native_id(version) for version in versions]
+        author_id = _native_id(item.get("author_id"))
         references = _references(item)
         told_at = kit.moment(item.get("created_at"))
         edited = current != history[0]
@@ -541,10 +558,10 @@ class TwitterConnector:
             text=_plain_text(item),
             created_at=_first_written(history[0], told_at) if edited else told_at,
             edited_at=told_at if edited else None,
-            thread_root=str(item.get("conversation_id") or history[0]),
+            thread_root=_native_id(item.get("conversation_id") or history[0]),
             kind=PostKind.OWN if ours else _kind(item, references, me.native_id),
             in_reply_to=references.get("replied_to"),
-            summoned=not ours and _mentions(item, me),
+            summoned=not ours and (_mentions(item, me) or _quotes(item, references, me)),
             ours=ours,
             permalink=_permalink(current),
             language_hint=_language(item.get("lang")),
@@ -565,8 +582,21 @@ def _age(native_id: str) -> tuple[int, str]:
 
 
 def _ids(items: object) -> list[str]:
-    found = [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    found = [item.get("id") for item in kit.listing(items) if isinstance(item, dict)]
     return [native_id for native_id in found if isinstance(native_id, str) and native_id.isdecimal()]
+
+
+def _native_id(value: object) -> str:
+    """An id as the network's own document describes it: digits. Ids go into later requests. Raises ``ValueError``."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,32}", value):
+        raise ValueError(f"an id must be digits, got {kit.quoted(repr(value), 60)}")
+    return value
+
+
+def _next_place(answer: Mapping[str, Any]) -> str | None:
+    """The paging token of the next page, if there is one."""
+    token = kit.mapping(answer.get("meta")).get("next_token")
+    return token if isinstance(token, str) and token else None
 
 
 def _current(post: PostRef) -> str:
@@ -596,7 +626,7 @@ def _first_written(first_id: str, told_at: datetime) -> datetime:
 def _references(item: Mapping[str, Any]) -> dict[str, str]:
     """Relation (``replied_to``, ``quoted``, ``retweeted``) -> id."""
     listed = _either(item, "referenced_tweets", "referenced_posts") or []
-    return {str(reference["type"]): str(reference["id"]) for reference in listed}
+    return {str(reference["type"]): _native_id(reference["id"]) for reference in listed}
 
 
 def _kind(item: Mapping[str, Any], references: Mapping[str, str], me: str) -> PostKind:
@@ -622,6 +652,13 @@ def _mentions(item: Mapping[str, Any], me: Author) -> bool:
     ids = {str(entity.get("id")) for entity in listed}
     handles = {str(entity.get("username")).lower() for entity in listed}
     return me.native_id in ids or (me.handle or "@").lower() in handles
+
+
+def _quotes(item: Mapping[str, Any], references: Mapping[str, str], me: Author) -> bool:
+    """A quoting post holds the quoted one's address; the reference alone does not say whose post that is."""
+    address = f"/{me.handle}/status/{references.get('quoted')}".lower()
+    listed = [*_entities(item, "urls"), *((item.get("entities") or {}).get("urls") or [])]
+    return any(urlsplit(str(entity.get("expanded_url"))).path.lower() == address for entity in listed)
 
 
 def _plain_text(item: Mapping[str, Any]) -> str:
@@ -667,7 +704,7 @@ def _author(author_id: str, users: Mapping[str, Mapping[str, Any]], *, complete:
 def _gone(errors: object, asked: Sequence[str]) -> dict[str, FetchedPost | Gone]:
     """A lookup answers 200 and lists what it cannot show."""
     state: dict[str, FetchedPost | Gone] = {}
-    for error in errors if isinstance(errors, list) else ():
+    for error in kit.listing(errors):
         if not isinstance(error, dict):
             continue
         native_id = str(error.get("resource_id") or error.get("value") or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from social.domain.decision import PostFacts
@@ -31,7 +32,7 @@ def evaluate(
     open to a person; ``OPEN_IN_APP`` closes the API to everybody.
     """
     if not network.allowed:
-        return network
+        return network if network.reason else replace(network, reason="The network takes no reply to this post.")
     if rules.summoned_only and not (post.summoned or post.private):
         return _verdict(
             rules,

@@ -22,8 +22,8 @@ from social.domain.reply import ReplyKind
 #: Stored with every decision; raise it with every change of the table.
 POLICY_VERSION = "1"
 
-#: A post from before the first poll that is older than this waits in the queue, but does not ring anybody at night.
-HISTORY_RINGS_WITHIN = timedelta(hours=24)
+#: A post from before the first poll waits in the queue if it is not older than this; older ones are only kept.
+HISTORY_WAITS_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,12 @@ def _is_spam(view: View) -> bool:
     on, and gets no automatic text."""
     unsure = Head.FLAGS in view.snapshot.assessment.abstained
     return view.has(Flag.SPAM) and not view.pressing and not unsure
+
+
+def _is_old_history(view: View) -> bool:
+    """What lay there before we came and is no longer today's business must not bury it in the queue."""
+    post = view.snapshot.post
+    return post.history and view.now - post.created_at > HISTORY_WAITS_WITHIN
 
 
 def _automation_ended(view: View) -> bool:
@@ -122,8 +128,13 @@ def _no_confirmation(view: View) -> str:
         return "the judgement is unsure of the language or of what else the text says"
     if view.snapshot.profile.mode is ProfileMode.OFF:
         return "the profile is off"
-    verdict = view.permission(ReplyKind.HAND_OVER)
-    return view.over_limit if verdict.allowed else verdict.reason
+    return _not_permitted(view, ReplyKind.HAND_OVER) or view.over_limit
+
+
+def _not_permitted(view: View, kind: ReplyKind = ReplyKind.ACKNOWLEDGEMENT) -> str:
+    """The platform's rule against a text of ``kind``; empty where it is allowed."""
+    verdict = view.permission(kind)
+    return "" if verdict.allowed else verdict.reason or "the network takes no reply here"
 
 
 def _open(view: View) -> Conclusion:
@@ -174,6 +185,12 @@ TABLE: tuple[Rule, ...] = (
         "history-without-question",
         lambda view: view.snapshot.post.history and not view.needs_person,
         _ignore("older than the first poll of the profile, and nothing to answer"),
+    ),
+    Rule(
+        0,
+        "history-old",
+        _is_old_history,
+        _ignore("more than a day old when the profile was first polled: kept for reports, nobody is sent after it"),
     ),
     Rule(
         0,
@@ -230,12 +247,7 @@ TABLE: tuple[Rule, ...] = (
         _escalate("the profile is off: the robot writes nothing"),
     ),
     Rule(10, "one-text-a-contact", _had_its_text, _escalate(_why_no_second_text)),
-    Rule(
-        9,
-        "not-permitted",
-        lambda view: not view.permission(ReplyKind.ACKNOWLEDGEMENT).allowed,
-        _escalate(lambda view: view.permission(ReplyKind.ACKNOWLEDGEMENT).reason),
-    ),
+    Rule(9, "not-permitted", lambda view: bool(_not_permitted(view)), _escalate(_not_permitted)),
     Rule(9, "limit", lambda view: bool(view.over_limit), _escalate(lambda view: view.over_limit)),
     Rule(10, "open", lambda view: view.is_open, _open),
     Rule(11, "closed", lambda _: True, _closed),
@@ -268,9 +280,6 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
 
 def _rings(view: View) -> bool:
     """Critical always, high outside hours. A normal question asked again at night moves up and rings nobody."""
-    post = view.snapshot.post
-    if post.history and view.now - post.created_at > HISTORY_RINGS_WITHIN:
-        return False
     if view.urgency is Urgency.CRITICAL:
         return True
     return view.snapshot.assessment.urgency is Urgency.HIGH and not view.is_open

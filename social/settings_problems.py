@@ -27,6 +27,21 @@ _SECRET_VALUE = re.compile(
     r"EAA[A-Za-z0-9]{20,}|eyJ[\w-]{10,}\.[\w.-]+|AAAAAAAA[\w%]{20,}|(?i:bearer)\s+\S{8,}"
     r"|(?:[a-z0-9]{4}-){3}[a-z0-9]{4}|[0-9a-f]{24,}"
 )
+#: What people can do about a value of the wrong kind, in the words of the file rather than of Python.
+_IN_TOML = {
+    "too_short": "there must be at least one",
+    "tuple_type": 'write a list, for example ["pl", "en"]',
+    "dict_type": "write a table, not a single value",
+    "model_type": "write a table, not a single value",
+    "string_type": 'write a text in quotes, for example "name"',
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+}
 
 
 def looks_like_a_secret(value: str) -> bool:
@@ -101,9 +116,9 @@ def _lies_in(location: Location, table: Location) -> bool:
 
 
 def _sentence(problem: Mapping[str, Any], location: Location, model: type[BaseModel], hidden: frozenset[str]) -> str:
-    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
-    if problem["type"] == "too_short":
-        return "there must be at least one"
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").rstrip(".")
+    if problem["type"] in _IN_TOML:
+        return _IN_TOML[problem["type"]]
     if problem["type"] == "missing":
         return f"the key {str(location[-1])!r} is missing"
     if problem["type"] != "extra_forbidden":

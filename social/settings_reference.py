@@ -124,8 +124,14 @@ def _duration(value: timedelta) -> str:
     return f"{left}s"
 
 
-#: Keys that many networks have and whose name says it all.
-_OF_ALL = {"base_url": "Where the network is reached; on 127.0.0.1 for a simulated one."}
+#: Keys whose own file leaves them to their name.
+_OF_ALL = {
+    "base_url": "Where the network is reached; on 127.0.0.1 for a simulated one.",
+    "page_size": "Items in one answer of the network.",
+    "graph_version": "Version of the API that is asked.",
+    "visitor_posts": "Watch what visitors write on the page.",
+    "tagged": "Watch posts that tag the page.",
+}
 
 _NAMES = {
     bool: "`true` or `false`",

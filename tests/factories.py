@@ -257,7 +257,7 @@ def desk_for(
     calendar: BusinessCalendar = OFFICE,
     classifier: Classifier | None = None,
     first_polled_at: datetime | None = FIRST_POLL,
-    poll_every: timedelta = timedelta(minutes=1),
+    poll_every: timedelta = timedelta(minutes=5),
 ) -> Desk:
     """An open desk with one profile of the shop, ready for the three steps of ``social.engine.line``."""
     from social.engine.desk import Desk, LiveProfile

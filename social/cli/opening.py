@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,3 +58,17 @@ def simulator_port(settings: Settings) -> int:
     port = ports.pop()
     assert port is not None
     return port
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def with_port(config: str, port: int) -> str:
+    """The text of a simulated configuration with its networks on another port."""
+    return re.sub(r"(http://127\.0\.0\.1:)\d+", rf"\g<1>{port}", config)

@@ -28,7 +28,10 @@ def list_cases(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """What waits, in the order in which it should be answered: critical, high, then the next clock to break."""
+    """What waits, the most urgent first.
+
+    Critical, then high, then whose clock breaks next, then who waits longest.
+    """
     from social.cli import queue_text
     from social.cli.opening import opened_store
     from social.domain.errors import NotFound
@@ -57,7 +60,10 @@ def list_cases(
 
 @app.command()
 def show(case: CaseId, config: Config = None, as_json: Json = False) -> None:
-    """One case with its whole thread, the author's earlier contacts, and why it is here."""
+    """One case: its whole thread, and why it is here.
+
+    Also the author's earlier contacts, who did what, and the address on the network.
+    """
     from social.cli import queue_text
     from social.cli.opening import opened_store
 
@@ -78,18 +84,21 @@ def take(
     over: Annotated[bool, typer.Option("--over", help="Take it from whoever has it, who is not there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say that you answer this one. The robot then waits until minute 55 with its acknowledgement."""
+    """Say that you answer this one.
+
+    The robot then waits until minute 55 with its acknowledgement.
+    """
     from social.cli import wording
     from social.cli.opening import opened_store
     from social.engine import build, people
 
     with opened_store(config) as opened:
-        calendar = _calendar(opened, case)
+        calendar, now = _calendar(opened, case), opened.clock.now()
         taken = people.take(
             opened.database,
             case,
             user=acting(name),
-            now=opened.clock.now(),
+            now=now,
             calendar=calendar,
             waits=build.timing_of(opened.settings),
             over=over,
@@ -98,7 +107,7 @@ def take(
         print_json({"case": case, "taken_by": taken.user, "acknowledgement_at": taken.acknowledgement_at})
         return
     print(f"Case {case} is yours, {taken.user}.")
-    if taken.acknowledgement_at is not None:
+    if taken.acknowledgement_at is not None and taken.acknowledgement_at > now:
         at = wording.moment(taken.acknowledgement_at, calendar.timezone)
         print(f"If nobody has answered by {at}, the robot acknowledges.")
     print(f'Answer: social queue answer {case} "..."')
@@ -120,7 +129,10 @@ def answer(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="The warnings about the text are known.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Answer the customer. The running desk publishes it, under the customer's last message; the robot keeps quiet."""
+    """Answer the customer in your words.
+
+    The running desk publishes them under the customer's last message; the robot keeps quiet.
+    """
     from social.cli.opening import opened_store
     from social.engine import people
 
@@ -167,7 +179,10 @@ def close(
     name: Acting = None,
     as_json: Json = False,
 ) -> None:
-    """End a case without an answer. A formal complaint needs a reason."""
+    """End a case without an answer.
+
+    A formal complaint needs a reason.
+    """
     from social.cli.opening import opened_store
     from social.engine import people
 
@@ -192,7 +207,10 @@ def settle(
     name: Acting = None,
     as_json: Json = False,
 ) -> None:
-    """Say what became of a reply that nobody could look up. The robot never sends it again."""
+    """Say what became of a reply that nobody could look up.
+
+    The robot never sends it again: what was not published is for a person to answer.
+    """
     from social.cli.opening import opened_store
     from social.engine import people
 

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from social.cli.classify import described
 from social.cli.wording import indented, language_name, moment, mood, printable, span
 from social.domain.assessment import Assessment
 from social.domain.deadline import Deadline
 from social.domain.escalation import WAITING_STATES
-from social.domain.reply import ReplyState
+from social.domain.reply import ACTIVE_STATES, ReplyState
 from social.store.queue import Calendars, CaseView, Contact, QueueItem
 from social.store.threads import Entry, Said, Side
 
@@ -40,9 +41,9 @@ def listing(items: Sequence[QueueItem], *, now: datetime, total: int, calendars:
 
 def _block(item: QueueItem, now: datetime, zone: tzinfo) -> str:
     taken = f"  taken by {item.taken_by}" if item.taken_by else ""
+    felt = mood(item.sentiment, item.language, sure=item.sentiment_sure)
     lines = [
-        f"#{item.case_id:<5} {item.urgency.value.upper():<8}  {item.profile}  {printable(item.author)}  "
-        f"({mood(item.sentiment, item.language, sure=item.sentiment_sure)}){taken}",
+        f"#{item.case_id:<5} {item.urgency.value.upper():<8}  {item.profile}  {printable(item.author)}  ({felt}){taken}",
         f"       {clocks_in_words(item, now, zone)}",
         f"       {_excerpt(item)}",
     ]
@@ -97,9 +98,9 @@ def unsettled(reply: Said) -> str:
 
 def whole(view: CaseView, *, now: datetime, calendars: Calendars) -> str:
     item, zone = view.item, _zone(view.item, calendars)
+    state = f"{item.state.value} by {item.taken_by}" if item.taken_by else item.state.value
     lines = [
-        f"Case {item.case_id}: {item.state.value}{f' by {item.taken_by}' if item.taken_by else ''}, "
-        f"{item.urgency.value}, on {item.profile} ({item.network}) for {item.brand}",
+        f"Case {item.case_id}: {state}, {item.urgency.value}, on {item.profile} ({item.network}) for {item.brand}",
         f"  {clocks_in_words(item, now, zone)}",
         f"  Here because of {item.rule}: {printable(item.reason)}",
     ]
@@ -153,7 +154,8 @@ def _entry(entry: Entry, zone: tzinfo) -> Iterable[str]:
     who = {Side.ROBOT: "robot", Side.OTHER: f"{printable(entry.who)} (somebody else)"}.get(
         entry.side, printable(entry.who)
     )
-    yield f"  {moment(entry.at, zone)}  {who}{f'  [{'; '.join(marks)}]' if marks else ''}"
+    told = f"  [{'; '.join(marks)}]" if marks else ""
+    yield f"  {moment(entry.at, zone)}  {who}{told}"
     for number, text in enumerate(entry.earlier_texts, start=1):
         yield indented(f"(version {number}: {text})")
     if entry.deleted_at is None:
@@ -175,7 +177,10 @@ def _next_steps(view: CaseView) -> Iterable[str]:
         yield f"On the network: {printable(item.permalink)}"
     for reply in view.unknown:
         yield unsettled(reply)
-    if item.state in WAITING_STATES:
+    answers = [entry for entry in view.thread if entry.side is Side.PERSON and entry.state in ACTIVE_STATES]
+    if answers:
+        yield f"An answer of {printable(answers[-1].who)} is on its way."
+    elif item.state in WAITING_STATES:
         seen = f"{view.seen.post_id}:{view.seen.revision_number}"
         yield f'Answer: social queue answer {item.case_id} "..." --seen {seen}'
 
@@ -219,7 +224,7 @@ def case_as_json(view: CaseView, now: datetime) -> dict[str, Any]:
         "answered_natively": view.answered_natively,
         "closed_at": view.closed_at,
         "close_reason": view.close_reason,
-        "judgement": None if view.assessment is None else judgement_as_json(view.assessment),
+        "judgement": None if view.assessment is None else described(view.item.newest_post_id, view.assessment),
         "thread": [
             {
                 "at": entry.at,
@@ -243,21 +248,6 @@ def case_as_json(view: CaseView, now: datetime) -> dict[str, Any]:
         "unknown_replies": [_said_as_json(said) for said in view.unknown],
         "done": list(view.history),
         "seen": f"{view.seen.post_id}:{view.seen.revision_number}",
-    }
-
-
-def judgement_as_json(found: Assessment) -> dict[str, Any]:
-    return {
-        "language": found.language,
-        "sentiment": found.sentiment,
-        "sentiment_scores": found.sentiment_scores,
-        "urgency": found.urgency,
-        "urgency_scores": found.urgency_scores,
-        "needs_reply": found.needs_reply,
-        "flags": sorted(found.flags),
-        "abstained": sorted(found.abstained),
-        "reasons": list(found.reasons),
-        "model": str(found.model),
     }
 
 

@@ -18,14 +18,14 @@ from social.domain.errors import DyzurError
 from social.domain.post import ProfileMode
 from social.ports import Clock
 from social.settings import ClockMode, Settings, load_settings
+from social.store.session import Database
 
 log = logging.getLogger("social.daemon")
 
 
-def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO", seed: int | None = None) -> None:
+def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -> None:
     """``social run``: upgrade, open, tick until told to stop."""
-    settings = load_settings(config)
-    run_settings(settings, only=only, level=level, seed=seed, command=_command(config))
+    run_settings(load_settings(config), only=only, level=level, command=_command(config))
 
 
 def run_settings(
@@ -42,11 +42,12 @@ def run_settings(
     database = build.open_database(settings)
     try:
         build.prepare_database(database)
-        with _simulated_world(settings, build, database, seed) as world:
+        _say(f"Dyżur is opening. {_loading(settings)}")
+        judge = build.load_judge(settings)  # before the clock: a simulated world starts when we are ready to watch it
+        with _world(settings, database, seed) as world:
             zone = settings.brands[0].timezone
             logs.set_up(clock=world, zone=zone, level=level)
-            _say(f"Dyżur is opening. {_loading(settings)}")
-            desk = build.open_desk(settings, database, world)
+            desk = build.open_desk(settings, database, world, judge=judge)
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
             daemon = Daemon(desk, only or PARTS)
             _banner(settings, desk.broken, str(desk.classifier.identity), world, command)
@@ -67,12 +68,12 @@ def run_settings(
 
 
 @contextmanager
-def _simulated_world(settings: Settings, build: object, database: object, seed: int | None) -> Iterator[Clock]:
+def _world(settings: Settings, database: Database, seed: int | None) -> Iterator[Clock]:
     """The real clock; or a paced one with the simulated networks, which are stopped with us but outlive a kill."""
     from social.engine.build import open_clock
 
     if settings.clock.mode is ClockMode.REAL:
-        yield open_clock(settings, database)  # type: ignore[arg-type]
+        yield open_clock(settings, database)
         return
     from connectors.simulated import process
     from connectors.simulated.library import WorldOptions
@@ -84,7 +85,7 @@ def _simulated_world(settings: Settings, build: object, database: object, seed: 
     folder.mkdir(parents=True, exist_ok=True)
     state, history = folder / "simulator.json", folder / "simulator-history.jsonl"
     running = process.find_running(state)
-    world = open_clock(settings, database, resume=running is None)  # type: ignore[arg-type]
+    world = open_clock(settings, database, resume=running is None)
     assert isinstance(world, PacedClock)
     if running is None:
         options = WorldOptions() if seed is None else WorldOptions(seed=seed)
@@ -112,10 +113,10 @@ def _wait_for_a_signal() -> None:
         pass
 
 
-def _secrets(settings: Settings, database: object) -> list[str]:
+def _secrets(settings: Settings, database: Database) -> list[str]:
     from social.engine.build import open_credentials
 
-    store = open_credentials(settings, database)  # type: ignore[arg-type]
+    store = open_credentials(settings, database)
     values: list[str] = []
     for profile in settings.profiles:
         try:
@@ -171,6 +172,8 @@ def _banner(settings: Settings, broken: object, model: str, world: Clock, comman
 def _command(config: Path | None) -> str:
     """How this program was called, for commands that people can copy."""
     program = sys.argv[0]
+    if program.endswith("__main__.py"):
+        return "python -m social.cli"
     if os.path.isabs(program) or os.sep in program:
         program = os.path.relpath(program)
         program = program if program.startswith(".") else f".{os.sep}{program}"

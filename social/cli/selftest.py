@@ -24,6 +24,7 @@ from connectors.simulated.world import AUTOMATIC_MARK, World, WorldOptions, Worl
 from social.clock import SteppedClock, monotonic
 from social.domain.errors import DyzurError
 from social.domain.post import PostKind
+from social.engine.calendars import calendar_of
 from social.settings import BrandSettings, Settings
 from social.store.rows import c
 from social.store.session import Database
@@ -121,7 +122,8 @@ class People:
     """Anna and Marek: each open hour they take the most pressing cases and answer some of them."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self._database, self._settings = database, settings
+        self._database = database
+        self._calendar = calendar_of(settings.brands[0])
         self._oracle = Oracle(settings.brands[0])
         self._turn = 0
         self.answers = 0
@@ -149,9 +151,10 @@ class People:
             )
             try:
                 if self._turn % 3 == 0:
-                    people.take(self._database, case_id, name=name, now=now)
+                    people.take(self._database, case_id, user=name, now=now, calendar=self._calendar)
                 else:
-                    people.answer(self._database, self._settings, case_id, text, name=name, now=now)
+                    context = people.context_of(self._database, case_id)
+                    people.answer(self._database, context, case_id, text, user=name, now=now, accept_warnings=True)
                     self.answers += 1
             except DyzurError:
                 continue  # not permitted by the network, or changed meanwhile: people skip it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from connectors import registry
@@ -103,9 +103,11 @@ def open_desk(
     world: Clock,
     *,
     judge: tuple[Classifier, Classifier] | None = None,
+    only: Collection[str] | None = None,
 ) -> Desk:
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
-    others go on. The database must be current."""
+    others go on. ``only`` opens no more than these profiles; ``judge`` is used instead of the configured one. The database
+    must be current."""
     now = world.now()
     with database.write() as session:
         profiles.synchronise(
@@ -120,6 +122,8 @@ def open_desk(
     live: dict[int, LiveProfile] = {}
     broken: dict[str, str] = {}
     for item in settings.profiles:
+        if only is not None and item.name not in only:
+            continue
         try:
             opened = _open_profile(settings, item, database, store, world)
         except DyzurError as error:

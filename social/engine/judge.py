@@ -269,6 +269,7 @@ def _plan(
         sent_by=SentBy.ROBOT,
         formal=decision.formal,
         private_channel=live.connector.capabilities.private_channel,
+        private=post.post.private,
     )
     if problems:
         log.error("the guard stopped the text %s: %s", composed.variant, "; ".join(str(item) for item in problems))

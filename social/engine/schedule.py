@@ -10,13 +10,13 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from social import clock
 from social.clock import SteppedClock
 from social.domain.errors import DyzurError
 from social.engine import line, watch
-from social.engine.claims import next_due
+from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
 from social.store import control
 
@@ -28,6 +28,9 @@ TICK_SECONDS = 0.5
 TICK_BUDGET_SECONDS = 4.0
 #: The same complaint of a failing tick is logged this often.
 REPEAT_SECONDS = 60.0
+
+#: The stepped twin of the watch's five machine seconds (world time).
+WATCH_EVERY = timedelta(minutes=1)
 
 Step = Callable[[Desk, datetime], int]
 
@@ -109,17 +112,29 @@ def run_stepped(
 ) -> int:
     """Run the line to ``until`` on a clock that jumps to the next due time when idle. Returns the steps that did work."""
     moved = 0
+    watched = None
     while True:
         now = stepped.now()
-        busy = line.take_in(desk, now) + line.work_through(desk, now) + line.send_out(desk, now)
+        due = due_now(desk.database, now=now, profiles=desk.profiles)
+        busy = sum(step(desk, now) for step, kinds in _STEPS if due & kinds)
         if busy:
             moved += busy
             continue
-        watch.watch_over(desk, now)
-        following = next_due(desk.database, after=now)
+        if watched is None or now - watched >= WATCH_EVERY:
+            watch.watch_over(desk, now)
+            watched = now
         if now >= until:
             return moved
+        following = next_due(desk.database, after=now)
         target = until if following is None else min(following, until)
         if before_jump is not None:
             before_jump(target)
         stepped.advance_to(target)
+
+
+#: Which step has something to do when these are due.
+_STEPS: tuple[tuple[Step, frozenset[Claimed]], ...] = (
+    (line.take_in, frozenset({Claimed.PROFILE})),
+    (line.work_through, frozenset({Claimed.POST})),
+    (line.send_out, frozenset({Claimed.DOUBTFUL, Claimed.REPLY})),
+)

@@ -164,14 +164,14 @@ def intend(session: Session, row: ReplyRow, *, token: str, now: datetime, leased
 
 def release_cap(session: Session, row: ReplyRow) -> None:
     """A send that surely did not happen gives the conversation's cap back."""
-    if row.sent_by != SentBy.ROBOT.value:
-        return
+    if row.sent_by == SentBy.ROBOT.value:
+        take_cap(session, row, at=row.prior_automated_at)
+
+
+def take_cap(session: Session, row: ReplyRow, *, at: datetime | None) -> None:
+    """Set the time of the conversation's automatic text (of the hand-over confirmation, for that kind)."""
     name = "handed_over_at" if row.kind == ReplyKind.HAND_OVER.value else "last_automated_at"
-    session.execute(
-        update(ConversationRow)
-        .where(c(ConversationRow).id == row.conversation_id)
-        .values({name: row.prior_automated_at})
-    )
+    session.execute(update(ConversationRow).where(c(ConversationRow).id == row.conversation_id).values({name: at}))
 
 
 def settle_sent(

@@ -225,25 +225,43 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost, *, 
         select(replies.id).where(replies.profile_id == profile.id, replies.external_id == post.native_id).limit(1)
     ).first():
         return
-    doubtful = session.execute(
+    without_address = session.execute(
         select(ReplyRow)
         .join(PostRow, c(PostRow).id == replies.post_id)
         .where(
             replies.profile_id == profile.id,
-            replies.state.in_((ReplyState.SENDING.value, ReplyState.UNKNOWN.value)),
+            replies.intended_at.is_not(None),
+            replies.external_id.is_(None),
             c(PostRow).thread_root == post.thread_root,
         )
         .order_by(replies.id)
     ).scalars()
-    for row in doubtful:
+    for row in without_address:
         if same_text(row.text, post.text):
-            outbox.settle_sent(
-                session, row.id or 0, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
-            )
+            _adopt(session, row, post, now=now)
             return
     answered = _answered_conversations(session, profile, post)
     for conversation in answered:
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
+
+
+def _adopt(session: Session, row: ReplyRow, post: FetchedPost, *, now: datetime) -> None:
+    """A reply of ours that was doubtful, or settled by a person who did not give its address, is seen on the network."""
+    assert row.id is not None
+    conversation = session.get(ConversationRow, row.conversation_id)
+    assert conversation is not None
+    if row.state == ReplyState.PLANNED.value:  # the look-up said "surely absent" and erred: it must not go out again
+        outbox.change_state(session, row.id, ReplyState.PLANNED, ReplyState.SENDING)
+        if row.sent_by == SentBy.ROBOT.value:
+            outbox.take_cap(session, row, at=post.created_at)
+    if not outbox.settle_sent(
+        session, row.id, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
+    ):
+        row.external_id, row.permalink = post.native_id, post.permalink
+        session.add(row)
+    if row.sent_by == SentBy.PERSON.value:
+        # whoever delivers it comes too late to end the case
+        record_person_answer(session, conversation, at=post.created_at, now=now, natively=False, actor="outbox")
 
 
 def _answered_conversations(session: Session, profile: Profile, post: FetchedPost) -> list[ConversationRow]:

@@ -16,6 +16,9 @@ from sqlmodel import Session
 from social.domain.errors import ConfigurationError, StoreError
 
 _BUSY_MILLISECONDS = 10_000
+#: PostgreSQL's SQLSTATE codes (manual, appendix A): read_only_sql_transaction; undefined_table, undefined_column.
+_READ_ONLY = "25006"
+_OTHER_FORM = frozenset({"42P01", "42703"})
 
 
 class Database:
@@ -46,7 +49,7 @@ class Database:
         self._write_lock: Any = threading.Lock() if self.dialect == "sqlite" else _NoLock()
         options: dict[str, Any] = {"poolclass": QueuePool}
         if self.dialect == "sqlite":
-            if self.path is None:
+            if self.path is None or str(self.path) == ":memory:":
                 raise ConfigurationError("an in-memory database forgets everything.", resource="[database] url")
             self._make_folder(self.path)
             options["connect_args"] = {"timeout": _BUSY_MILLISECONDS / 1000}
@@ -112,8 +115,22 @@ def _explained(database: Database) -> Iterator[None]:
     except OperationalError as error:
         raise StoreError(_explain(error), resource=_resource(database)) from error
     except DBAPIError as error:
-        if "readonly" in str(error).lower():
+        text = str(error).lower()
+        state = getattr(error.orig, "sqlstate", None)
+        if "readonly" in text or state == _READ_ONLY:
             raise StoreError("the database is read-only.", resource=_resource(database)) from error
+        if state in _OTHER_FORM:
+            raise StoreError(
+                "the database has another form than this program.",
+                resource=_resource(database),
+                next_step="Upgrade it with: social db upgrade",
+            ) from error
+        if "not a database" in text or "malformed" in text:
+            raise StoreError(
+                "the database file is damaged.",
+                resource=_resource(database),
+                next_step="Move it away and restore the newest backup beside it.",
+            ) from error
         raise
 
 

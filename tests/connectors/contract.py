@@ -2,7 +2,7 @@
 
     class TestSomewhere(ConnectorContract):
         kind = "somewhere"
-        secrets = {"access_token": "canary-token-of-somewhere"}
+        secrets: ClassVar = {"access_token": "canary-token-of-somewhere"}
 
 The promises are kept (or not) against the simulated network of the same name, over real sockets on 127.0.0.1, with faults
 from its script. ``secrets`` must be made up and long enough to be found again: no test may leave one in a log line or an
@@ -17,8 +17,10 @@ import re
 import socket
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, ClassVar
 
 import pytest
@@ -87,6 +89,61 @@ class Escaped:
         except UnicodeEncodeError:
             return replace(response, body=json.dumps(response.body).encode())
         return response
+
+
+#: Anything of JSON's kind that may stand where something else was expected.
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    -1,
+    3.5,
+    "",
+    "x",
+    "\ud83d",
+    [],
+    {},
+    [None],
+    [7],
+    {"id": 7},
+    {"data": []},
+    10**30,
+    [[]],
+)
+
+
+class Breaking:
+    """Breaks one to three places of every JSON answer, not the errors."""
+
+    def __init__(self, dialect: Dialect, random: Random) -> None:
+        self.network = dialect.network
+        self.refuse = dialect.refuse
+        self._dialect = dialect
+        self._random = random
+
+    def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
+        response = self._dialect.handle(request, world)
+        if response.status >= 400 or not isinstance(response.body, dict):
+            return response
+        body = json.loads(json.dumps(response.body))
+        for _ in range(self._random.choice((1, 1, 2, 3))):
+            self._break(body)
+        return replace(response, body=json.dumps(body).encode())
+
+    def _break(self, body: Any) -> None:
+        holder, key = self._random.choice(list(_places(body)) or [({"": 0}, "")])
+        if isinstance(holder, dict) and self._random.random() < 0.3:
+            del holder[key]
+        else:
+            holder[key] = json.loads(json.dumps(self._random.choice(ODD)))
+
+
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """(container, key) of everything in a JSON value."""
+    pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
+    for key, value in pairs:
+        yield node, key
+        yield from _places(value)
 
 
 @dataclass
@@ -196,7 +253,7 @@ class ConnectorContract:
                 connector.close()
 
     @pytest.fixture(autouse=True)
-    def no_secret_in_any_log_line(self) -> Iterator[None]:
+    def no_secret_and_no_customers_words_in_any_log_line(self) -> Iterator[None]:
         lines: list[str] = []
 
         class Listener(logging.Handler):
@@ -210,7 +267,7 @@ class ConnectorContract:
         yield
         root.removeHandler(listener)
         root.setLevel(level)
-        assert not [line for line in lines if self._tells_a_secret(line)]
+        assert not [line for line in lines if self._tells_a_secret(line) or "nowy " in line]
 
     def _tells_a_secret(self, text: str) -> bool:
         return any(value in text for name, value in self.secrets.items() if name not in self.public_secrets)
@@ -524,6 +581,32 @@ class ConnectorContract:
         assert state.native_id == post.native_id
         assert state.revision != post.revision
         assert state.text.endswith("poprawiony 1")
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_no_answer_however_broken_raises_anything_but_our_errors(
+        self, stage: Stage, post: FetchedPost, seed: int
+    ) -> None:
+        """Parts of true answers are taken away or replaced by something else of JSON's kind."""
+        connector = stage.connector()
+        cursor = whole_round(connector, None).cursor
+        stage.customer_says("nowy 2")
+        stage.server.dialects[self.kind] = Breaking(stage.server.dialects[self.kind], Random(seed))
+        asks: list[Callable[[], object]] = [
+            lambda: connector.fetch(None),
+            lambda: connector.fetch(cursor),
+            lambda: connector.refresh([post.ref]),
+            lambda: connector.thread(post.ref),
+            lambda: connector.can_reply(post.ref),
+            lambda: connector.find_own_reply(post.ref, "Dziękujemy!", key="k1"),
+            lambda: connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT),
+        ]
+        for _ in range(3):
+            for ask in asks:
+                with suppress(ConnectorError):
+                    answer = ask()
+                    if isinstance(answer, Page):
+                        json.dumps(answer.cursor)
+        assert len(stage.published()) <= 3
 
     # --- a network that is ill -----------------------------------------------------------------------------------------
 

@@ -88,7 +88,8 @@ class OpenApiJudge:
             data=request.body or None,
             content_type=request.headers.get("content-type", "application/json"),
         )
-        given = MockResponse(response.encoded(), status_code=response.status, content_type="application/json")
+        told = response.body if isinstance(response.body, bytes) else json.dumps(response.body).encode()
+        given = MockResponse(told, status_code=response.status, content_type="application/json")
         self.seen.append(f"{request.method} {request.path}")
         try:
             self._openapi.validate_request(asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -255,6 +256,28 @@ class TestTwitter(ConnectorContract):
         found = stage.connector(options={"read_conversations": True}).thread(post.ref)
         assert [item.text.rpartition("@sklep_lawenda ")[2] for item in found] == ["nowy 1", "mam to samo"]
 
+    def test_searches_find_who_merely_names_or_quotes_the_brand(self, stage: Stage) -> None:
+        queries = ['"Sklep Lawenda" -is:retweet', 'url:"x.com/sklep_lawenda/status"']
+        connector = stage.connector(options={"search": queries})
+        cursor = whole_round(connector, None).cursor
+        named = unsummoned(stage)
+        customer_posts(stage.world, "twitter", "patrzcie", kind="quote", quoted=stage.shop_post().sequence)
+        page = whole_round(connector, cursor)
+        found = {post.kind: post for post in page.posts if not post.ours}
+        assert found[PostKind.MENTION].native_id == named.native_id
+        assert not found[PostKind.MENTION].summoned
+        assert found[PostKind.QUOTE].summoned
+        assert whole_round(connector, page.cursor).posts == ()
+
+    def test_a_search_after_a_long_break_begins_where_the_network_still_reaches(self, stage: Stage) -> None:
+        connector = stage.connector(options={"search": ["lawenda"]})
+        unsummoned(stage)
+        cursor = whole_round(connector, None).cursor
+        stage.pass_time(days=9)
+        fresh = unsummoned(stage)
+        found = [post.native_id for post in whole_round(connector, cursor).posts if not post.ours]
+        assert found == [fresh.native_id]
+
     def test_a_post_that_turned_invisible_is_gone_and_one_with_another_problem_is_not(self, stage: Stage) -> None:
         stage.customer_says("nowy 1")
         (post,) = customers(stage.connector())
@@ -400,6 +423,14 @@ class TestTwitter(ConnectorContract):
         stage.pass_time(hours=2)
         connector.fetch(None)
         assert [request.path for request in network.seen].count("/2/oauth2/token") == 2
+
+    def test_threads_that_meet_a_dead_token_renew_it_once(self, stage: Stage) -> None:
+        network = Interposed(stage)
+        connector = stage.connector(credentials=RememberedCredentials("own", OAUTH2))
+        with ThreadPoolExecutor(4) as threads:
+            names = {who.handle for who in threads.map(lambda _: connector.identity(), range(4))}
+        assert names == {"sklep_lawenda"}
+        assert [request.path for request in network.seen].count("/2/oauth2/token") == 1
 
     def test_what_another_process_renewed_is_taken_over(self, stage: Stage) -> None:
         credentials = RememberedCredentials("own", OAUTH2)

@@ -68,6 +68,7 @@ def test_the_queue_puts_danger_first_then_the_next_clock_to_break_then_the_longe
         "critical, new": (Urgency.CRITICAL, waiting("2027-01-11T09:29")),
         "high, new": (Urgency.HIGH, waiting("2027-01-11T09:28")),
         "both clocks broken": (Urgency.LOW, waiting("2027-01-08T10:00")),
+        "before opening, 10 minutes of its hour left": (Urgency.LOW, waiting("2027-01-11T08:40")),
         "friday evening, 15 minutes of business left": (Urgency.NORMAL, waiting("2027-01-08T16:45")),
         "saturday, half an hour of business left": (Urgency.LOW, waiting("2027-01-09T12:00")),
         "sunday, half an hour of business left": (Urgency.NORMAL, waiting("2027-01-10T12:00")),

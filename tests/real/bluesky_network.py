@@ -134,6 +134,17 @@ class BlueskyNetwork:
         return account
 
 
+def ask(customer: Account, brand: Account, text: str = "gdzie moja paczka?", **record: Any) -> dict[str, str]:
+    """The customer mentions the brand."""
+    return customer.post(f"@{brand.handle} {text}", mention=brand, **record)
+
+
+def replies_in(customer: Account, uri: str) -> list[str]:
+    """The texts under a post, as the customer sees them."""
+    thread = customer.query("app.bsky.feed.getPostThread", uri=uri, depth=5, parentHeight=0)["thread"]
+    return [reply["post"]["record"]["text"] for reply in thread.get("replies", [])]
+
+
 @contextlib.contextmanager
 def bluesky_network() -> Iterator[BlueskyNetwork]:
     """Start everything, yield the addresses, stop everything. Raises NetworkUnavailable with the missing part."""

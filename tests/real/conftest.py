@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
+from connectors.bluesky import BlueskyConnector
+from social.clock import RealClock
+from social.ports import Clock, ConnectorContext, Secrets
 from tests.real.bluesky_network import Account, BlueskyNetwork, NetworkUnavailable, bluesky_network
 from tests.real.losing_proxy import losing_answers
 
@@ -76,3 +80,56 @@ def answers_lost(network: BlueskyNetwork) -> Iterator[Callable[[str], BlueskyNet
     """The same network over a line that loses the answers to some paths, after the server has done its work."""
     with ExitStack() as proxies:
         yield lambda path: replace(network, pds=proxies.enter_context(losing_answers(network.pds, path)))
+
+
+class KeptInMemory:
+    """A credential store that remembers what was saved."""
+
+    def __init__(self, **parts: str) -> None:
+        self.parts = dict(parts)
+
+    def load(self, name: str) -> Secrets:
+        return Secrets(self.parts)
+
+    def save(self, name: str, parts: Mapping[str, str]) -> None:
+        self.parts.update(parts)
+
+
+class Opener(Protocol):
+    def __call__(
+        self,
+        account: Account,
+        network: BlueskyNetwork | None = None,
+        store: KeptInMemory | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> BlueskyConnector: ...
+
+
+@pytest.fixture
+def open_for(network: BlueskyNetwork) -> Iterator[Opener]:
+    """Open connectors for an account; all are closed after the test."""
+    here = network
+    opened: list[BlueskyConnector] = []
+
+    def open_one(
+        account: Account,
+        network: BlueskyNetwork | None = None,
+        store: KeptInMemory | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> BlueskyConnector:
+        context = ConnectorContext(
+            profile="shop-bluesky",
+            options={"handle": account.handle},
+            settings={"base_url": (network or here).pds, **settings},
+            credential="shop",
+            credentials=store or KeptInMemory(app_password=account.password),
+            clock=clock or RealClock(),
+        )
+        opened.append(BlueskyConnector.open(context))
+        return opened[-1]
+
+    yield open_one
+    for connector in opened:
+        connector.close()

@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from connectors.bluesky import BlueskyConnector
-from social.clock import RealClock
 from social.domain.errors import CannotTell, CredentialsExpired, RefusalReason, Refused, Uncertain
 from social.domain.post import FetchedPost, Gone, PostKind
 from social.domain.reply import SentBy
-from social.ports import Connector, ConnectorContext, Permission, Secrets
-from tests.real.bluesky_network import Account, BlueskyNetwork, wait_until
+from social.ports import Connector, Permission
+from tests.real.bluesky_network import Account, BlueskyNetwork, ask, replies_in, wait_until
+from tests.real.conftest import KeptInMemory, Opener
 
 ANSWER = "Dzień dobry, wiadomość dotarła. To automatyczne potwierdzenie, odpisze osoba z zespołu."
-
-
-class KeptInMemory:
-    """A credential store that remembers what was saved."""
-
-    def __init__(self, **parts: str) -> None:
-        self.parts = dict(parts)
-
-    def load(self, name: str) -> Secrets:
-        return Secrets(self.parts)
-
-    def save(self, name: str, parts: Mapping[str, str]) -> None:
-        self.parts.update(parts)
-
-
-class Opener(Protocol):
-    def __call__(
-        self,
-        account: Account,
-        network: BlueskyNetwork | None = None,
-        store: KeptInMemory | None = None,
-        **settings: Any,
-    ) -> BlueskyConnector: ...
-
-
-@pytest.fixture
-def open_for(network: BlueskyNetwork) -> Iterator[Opener]:
-    """Open connectors; all are closed after the test."""
-    here = network
-    opened: list[BlueskyConnector] = []
-
-    def open_one(
-        account: Account,
-        network: BlueskyNetwork | None = None,
-        store: KeptInMemory | None = None,
-        **settings: Any,
-    ) -> BlueskyConnector:
-        context = ConnectorContext(
-            profile="shop-bluesky",
-            options={"handle": account.handle},
-            settings={"base_url": (network or here).pds, **settings},
-            credential="shop",
-            credentials=store or KeptInMemory(app_password=account.password),
-            clock=RealClock(),
-        )
-        opened.append(BlueskyConnector.open(context))
-        return opened[-1]
-
-    yield open_one
-    for connector in opened:
-        connector.close()
 
 
 @pytest.fixture
@@ -98,16 +47,6 @@ def arrived(connector: Connector, cursor: Any, uri: str) -> tuple[FetchedPost, A
 
     found: tuple[FetchedPost, Any] = wait_until(f"{uri} in the notifications", look)
     return found
-
-
-def ask(customer: Account, brand: Account, text: str = "gdzie moja paczka?", **record: Any) -> dict[str, str]:
-    return customer.post(f"@{brand.handle} {text}", mention=brand, **record)
-
-
-def replies_in(customer: Account, uri: str) -> list[str]:
-    """The texts under a post, as the customer sees them."""
-    thread = customer.query("app.bsky.feed.getPostThread", uri=uri, depth=5, parentHeight=0)["thread"]
-    return [reply["post"]["record"]["text"] for reply in thread.get("replies", [])]
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

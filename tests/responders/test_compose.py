@@ -137,6 +137,13 @@ def test_a_notice_is_true_only_until_the_door_opens_and_while_the_calendar_stays
     assert notice is not None
     assert still_true(notice.facts, OFFICE, NIGHT + timedelta(minutes=20))
     assert not still_true(notice.facts, OFFICE, MONDAY)
+
+    early = warsaw("2027-01-11 08:30")
+    same_morning = composed(ReplyKind.CLOSED_NOTICE, opening=MONDAY, at=early)
+    assert same_morning is not None
+    assert still_true(same_morning.facts, OFFICE, MONDAY - timedelta(seconds=1))
+    assert not still_true(same_morning.facts, OFFICE, MONDAY)
+
     saturday_too = BusinessCalendar(timezone=WARSAW, weekly=parse_weekly({"mon-sat": "09:00-17:00"}))
     assert not still_true(notice.facts, saturday_too, NIGHT)
 

@@ -55,6 +55,11 @@ def test_a_network_without_rules_allows() -> None:
     assert verdict(FREE_RULES, sent_by=SentBy.PERSON, kind=ReplyKind.ANSWER, age=timedelta(days=300)).allowed
 
 
+def test_a_refusal_always_has_a_reason() -> None:
+    mute = Verdict(permission=Permission.OPEN_IN_APP)
+    assert verdict(FREE_RULES, network=mute).reason
+
+
 def test_what_the_network_itself_says_goes_first() -> None:
     blocked = Verdict(permission=Permission.OPEN_IN_APP, reason="the author blocked the profile")
     assert verdict(FREE_RULES, network=blocked) is blocked

@@ -109,12 +109,24 @@ def test_row_2_is_never_a_second_text_where_the_network_allows_one() -> None:
         {"author": AuthorFacts(opted_out=True)},
         {"mode": ProfileMode.OFF},
         {"network": Verdict(permission=Permission.OPEN_IN_APP, reason="blocked")},
+        {"network": Verdict(permission=Permission.OPEN_IN_APP)},
         {"author": AuthorFacts(automatic_replies_last_hour=3)},
         {"judged": assessment(flags={Flag.WANTS_HUMAN}, abstained={Head.LANGUAGE})},
         {"judged": assessment(flags={Flag.WANTS_HUMAN, Flag.SELF_HARM})},
         {"judged": assessment(flags={Flag.WANTS_HUMAN, Flag.OPT_OUT})},
     ],
-    ids=["twice", "person acts", "opted out", "off", "blocked", "limit", "language", "self-harm", "stop"],
+    ids=[
+        "twice",
+        "person acts",
+        "opted out",
+        "off",
+        "blocked",
+        "mute refusal",
+        "limit",
+        "language",
+        "self-harm",
+        "stop",
+    ],
 )
 def test_row_2_hands_over_without_a_word_where_a_word_would_be_wrong(changes: dict[str, object]) -> None:
     decision = decide(snapshot(NOON, **{"judged": WANTS_HUMAN, **changes}), NOON)  # type: ignore[arg-type]
@@ -284,11 +296,12 @@ def test_history_without_a_question_is_ignored_with_its_reason() -> None:
     assert (decision.outcome, decision.rule) == (Outcome.IGNORED, "history-without-question")
 
 
-def test_history_rings_a_person_for_todays_danger_and_not_for_last_months() -> None:
+def test_history_rings_a_person_for_todays_danger_and_leaves_last_months_alone() -> None:
     judged = assessment(urgency=Urgency.CRITICAL)
     old = customer_post(NOON, history=True)
     assert decide(snapshot(NOON, post=old, judged=judged), NOON + timedelta(hours=3)).alert
-    assert not decide(snapshot(NOON, post=old, judged=judged), NOON + timedelta(days=30)).alert
+    later = decide(snapshot(NOON, post=old, judged=judged), NOON + timedelta(days=30))
+    assert (later.outcome, later.rule, later.alert) == (Outcome.IGNORED, "history-old", False)
 
 
 @pytest.mark.parametrize("judged", [assessment(), WANTS_HUMAN], ids=["question", "wants a human"])

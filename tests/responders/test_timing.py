@@ -7,7 +7,8 @@ from datetime import timedelta
 from responders import timing
 from responders.snapshot import Timing
 from social.domain.decision import PlannedReply
-from tests.responders.situations import ALWAYS, OFFICE, warsaw
+from social.domain.hours import BusinessCalendar, parse_weekly
+from tests.responders.situations import ALWAYS, OFFICE, WARSAW, warsaw
 
 
 def planned(since: str) -> PlannedReply:
@@ -30,6 +31,21 @@ def test_a_taken_case_gives_its_person_until_minute_55() -> None:
 def test_it_is_never_moved_behind_closing() -> None:
     reply = planned("2027-01-08 16:10")
     assert moved(reply, "2027-01-08 16:10", "2027-01-08 16:20") == reply
+
+
+def test_it_is_not_moved_over_a_break_because_its_words_may_name_the_closing_before_it() -> None:
+    pause = BusinessCalendar(timezone=WARSAW, weekly=parse_weekly({"fri": ["09:00-12:45", "12:50-17:00"]}))
+    at = warsaw("2027-01-08 12:00")
+    slot = timing.acknowledgement_slot(pause, Timing(), since=at, urgent=False, now=at)
+    assert slot is not None
+    reply = timing.acknowledgement(pause, Timing(), slot=slot, since=at, complaint=False)
+    assert timing.when_taken(reply, pause, Timing(), since=at, now=at) == reply
+
+
+def test_there_is_no_notice_that_could_only_go_out_after_the_hour() -> None:
+    night = warsaw("2027-01-08 23:00")
+    late = night + timedelta(minutes=61)
+    assert timing.closed_notice(OFFICE, Timing(), since=night, complaint=False, now=late) is None
 
 
 def test_it_is_never_moved_behind_its_hour_or_brought_forward() -> None:

@@ -133,9 +133,7 @@ def _embed(b: Builder, config: Any) -> str:
         tokens,
         b.constant("axis_zero", [0]),
     )
-    kind = b.node(
-        "Gather", b.weight("encoder.embeddings.token_type_embeddings.weight"), b.constant("kind_zero", [0])
-    )
+    kind = b.node("Gather", b.weight("encoder.embeddings.token_type_embeddings.weight"), b.constant("kind_zero", [0]))
     summed = b.node("Add", b.node("Add", words, positions), kind)
     return b.norm(summed, "encoder.embeddings.LayerNorm", config.layer_norm_eps)
 

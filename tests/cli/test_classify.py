@@ -1,0 +1,89 @@
+"""`social classify` keeps the order of what it reads, and one bad line costs nobody else anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Social
+
+KEYS = {
+    "id",
+    "language",
+    "sentiment",
+    "sentiment_scores",
+    "urgency",
+    "urgency_scores",
+    "needs_reply",
+    "flags",
+    "abstained",
+    "model",
+}
+
+
+def as_lines(*items: object) -> str:
+    return "".join(json.dumps(item) + "\n" for item in items)
+
+
+def test_a_text_is_judged_in_words(social: Social, shop: Path) -> None:
+    done = social("classify", "Paczka nie doszła, proszę o kontakt z człowiekiem!")
+
+    assert done.code == 0, done.err
+    assert "sentiment" in done.out
+    assert "urgency" in done.out
+
+
+def test_a_text_is_judged_as_json(social: Social, shop: Path) -> None:
+    found = social("classify", "Gdzie jest moja paczka?", "--json").json
+
+    assert set(found) >= KEYS
+    assert set(found["sentiment_scores"]) == {"negative", "neutral", "positive"}
+    assert set(found["urgency_scores"]) == {"critical", "high", "normal", "low"}
+    assert abs(sum(found["sentiment_scores"].values()) - 1) < 0.001
+
+
+def test_lines_come_out_in_the_order_they_went_in(social: Social, shop: Path) -> None:
+    texts = [{"id": number, "text": f"Gdzie jest paczka {number}?", "lang": "pl"} for number in range(450, 0, -1)]
+
+    done = social("classify", "-", stdin=as_lines(*texts))
+
+    assert done.code == 0, done.err
+    assert [line["id"] for line in done.lines] == list(range(450, 0, -1))
+    assert all(set(line) >= KEYS for line in done.lines)
+
+
+def test_a_line_that_cannot_be_used_says_so_in_its_place(social: Social, shop: Path) -> None:
+    lines = [
+        b'{"id": 1, "text": "Dzie\xc5\x84 dobry"}',
+        b"not json",
+        b'["a", "list"]',
+        b'{"id": 4}',
+        b'{"id": 5, "text": "x", "lang": 7}',
+        b"\xff\xfe",
+        b'{"id": "seven", "text": "Thank you!"}',
+    ]
+
+    done = social("classify", "-", stdin=b"\n".join(lines))
+
+    assert done.code == 2
+    assert [line.get("id") for line in done.lines] == [1, None, None, 4, 5, None, "seven"]
+    assert [line["line"] for line in done.lines if "error" in line] == [2, 3, 4, 5, 6]
+    assert "5 of the lines could not be used" in done.err
+
+
+def test_strange_texts_are_judged_and_not_choked_on(social: Social, shop: Path) -> None:
+    strange = ["", " ", "\x00", "\ud800", "😀" * 3000, "a" * 100_000, "\u202eabc", "=HYPERLINK(1)"]
+
+    done = social(
+        "classify", "-", stdin=as_lines(*({"id": number, "text": text} for number, text in enumerate(strange)))
+    )
+
+    assert done.code == 0, done.err
+    assert [line["id"] for line in done.lines] == list(range(len(strange)))
+    assert all("error" not in line for line in done.lines)
+
+
+def test_nothing_in_is_nothing_out(social: Social, shop: Path) -> None:
+    done = social("classify", "-", stdin="\n\n")
+
+    assert (done.code, done.out) == (0, "")

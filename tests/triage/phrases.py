@@ -1,0 +1,392 @@
+"""What customers write, line by line: requests for a person, for silence, and everything that only looks like danger."""
+
+WANTS_HUMAN = """
+Chcę rozmawiać z człowiekiem
+chce rozmawiac z czlowiekiem
+Czy mogę porozmawiać z konsultantem?
+Poproszę konsultanta
+proszę o konsultanta
+Proszę mnie połączyć z konsultantem
+połączcie mnie z kimś z obsługi
+Przełącz mnie do człowieka
+proszę przełączyć do doradcy
+Proszę o kontakt z pracownikiem
+Prosze o kontakt telefoniczny
+Czy mogę prosić o kontakt z doradcą?
+Proszę o rozmowę z kierownikiem sklepu
+Chciałabym porozmawiać z kierowniczką
+Chciałbym pogadać z kimś kompetentnym
+konsultant
+Konsultant!!!
+człowiek
+czlowieka poprosze
+Żywą osobę poproszę
+Czy jest tu jakiś żywy człowiek?
+czy tu pracuje jakiś człowiek
+halo, jest tam kto?
+czy po drugiej stronie jest człowiek?
+Nie chcę rozmawiać z botem
+nie chce gadac z robotem
+Nie będę pisać z automatem
+mam dość rozmów z botem
+człowieka, nie bota
+Chcę człowieka, a nie automat
+zamiast bota poproszę człowieka
+Niech mi odpisze człowiek
+niech odpowie ktoś z obsługi
+Niech ktoś do mnie zadzwoni
+Proszę do mnie zadzwonić
+Zadzwońcie do mnie
+oddzwońcie proszę
+Proszę o telefon w tej sprawie
+prosiłabym o oddzwonienie
+Czy ktoś może do mnie zadzwonić?
+Czy ktoś z Państwa mógłby do mnie zadzwonić
+Jak dodzwonić się do konsultanta?
+jak się skontaktować z konsultantem
+Gdzie mogę porozmawiać z człowiekiem?
+Podajcie numer do konsultanta
+Wolę rozmowę z człowiekiem
+wolałabym porozmawiać z prawdziwą osobą
+Potrzebuję konsultanta
+potrzebuję rozmowy z doradcą
+Potrzebuję pomocy człowieka
+Dajcie mi człowieka
+dajcie konsultanta bo zwariuje
+dawajcie mi tu kierownika
+Chcę rozmawiać z przełożonym
+Żądam rozmowy z kierownikiem
+proszę przekazać sprawę pracownikowi
+przekażcie to człowiekowi
+Przekieruj mnie do konsultanta
+Czy to bot czy człowiek?
+Czy rozmawiam z botem czy z człowiekiem?
+Chcę, żeby odpisał mi pracownik
+Proszę, żeby zajął się tym człowiek
+tylko boty, czy są tu jacyś ludzie?
+Z maszyną nie będę rozmawiać
+robotowi nie będę tego tłumaczyć
+Czy można porozmawiać z kimś z biura?
+Chcę mówić z żywym człowiekiem
+Czy ktoś z salonu może się ze mną skontaktować?
+I want to speak to a human
+can I talk to a real person please
+Let me talk to someone
+I need to speak with a manager
+speak to a representative
+Talk to an agent
+human please
+Human
+agent
+representative please
+real person please
+Get me a human
+give me a real human being
+Can I speak to your supervisor?
+I'd like to talk to somebody in person
+Is there a real person here?
+Is there anyone human there?
+are there any humans left at your company
+Are you a bot or is there a human I can talk to?
+Transfer me to an agent
+please transfer this to a human
+Connect me to a live agent
+connect me with customer service please
+put me through to someone
+Put me through to a manager
+Can someone call me?
+could somebody call me back please
+Please call me
+call me back
+I want a callback, not a bot
+I don't want to talk to a bot
+I refuse to talk to a robot
+I won't chat with a machine
+not a bot, a person
+I want a person, not a machine
+sick of talking to a bot, human please
+Stop with the bot and let me speak to a person
+no more bots, give me a person
+I would prefer to deal with an actual person
+can a human answer this?
+can a person look at my case
+have someone contact me
+how do I reach a human?
+How can I talk to a real person?
+need a live agent asap
+looking for a human to help me
+I want to escalate this to a manager
+escalate me to a supervisor
+Could I have a word with a manager? I want to speak to the manager
+I demand to speak to management
+ANY HUMANS THERE
+I need an actual human
+put your manager on
+is this a bot? I want a human
+""".strip().splitlines()
+
+OPT_OUT = """
+STOP
+stop
+Stop.
+@user STOP
+wypisz
+koniec
+Nie pisz do mnie
+Nie piszcie do mnie więcej
+nie piszcie juz do mnie
+Proszę do mnie nie pisać
+proszę nie odpisywać automatem
+Prosze nie wysylac mi wiecej wiadomosci
+Nie odpisujcie mi więcej
+nie odpowiadajcie mi już
+Nie wysyłajcie mi więcej wiadomości
+nie wysyłajcie mi sms-ów
+Przestańcie do mnie pisać
+przestancie mi wysylac spam
+przestań do mnie pisać
+Przestańcie mnie oznaczać
+Nie oznaczajcie mnie
+Nie kontaktujcie się ze mną
+proszę się ze mną nie kontaktować
+nie dzwońcie do mnie więcej
+Proszę nie dzwonić
+Nie życzę sobie automatycznych odpowiedzi
+nie zycze sobie wiadomosci od was
+Nie życzę sobie kontaktu
+Nie chcę automatycznych odpowiedzi
+nie chcę od was żadnych wiadomości
+nie chce wiecej powiadomien
+Nie chcę dostawać newslettera
+nie chcę, żebyście do mnie pisali
+Wypiszcie mnie
+wypiszcie mnie z newslettera
+Proszę mnie wypisać z listy
+Proszę o wypisanie z newslettera
+usuńcie mnie z listy mailingowej
+Proszę usunąć mój numer z bazy
+skreślcie mnie z listy
+Wykreślcie mnie z tej bazy
+Cofam zgodę na kontakt
+Wycofuję zgodę na marketing
+wycofuje wszystkie zgody
+Rezygnuję z newslettera
+rezygnuję z powiadomień
+Rezygnuję z wiadomości od was
+Wypisuję się z newslettera
+Dość tych wiadomości
+dosyć, dość automatycznych odpowiedzi
+Dajcie mi spokój
+dajcie mi święty spokój
+Zostawcie mnie w spokoju
+odczepcie się ode mnie
+Bez automatów proszę
+żadnych automatycznych odpowiedzi proszę
+wyłączcie tego bota
+Wyłączcie powiadomienia
+Wnoszę sprzeciw wobec marketingu
+nie zgadzam się na automatyczne odpowiedzi
+Stop spam
+stop bot
+więcej do mnie nie piszcie
+Już nigdy więcej nie piszcie do mnie
+Nie zaczepiajcie mnie więcej
+Proszę nie komentować moich postów, nie piszcie pod moimi postami
+unsubscribe
+Unsubscribe me
+unsubscribe please
+opt out
+Opt me out
+I want to opt out
+I'm opting out of this
+Stop messaging me
+stop replying to me
+Please stop contacting me
+stop texting me
+Stop emailing me
+stop spamming me
+stop tagging me
+Stop sending me messages
+stop sending me these emails
+stop the automated replies
+Stop the bot
+Stop your bot
+Don't message me
+don't message me again
+do not contact me
+Do not reply to me
+do not reply to my posts again
+Please don't reply to my tweets
+never contact me again
+never message me again
+Don't text me anymore
+don't tag me again
+do not send me any more emails
+I don't want your messages
+I don't want any more emails from you
+I do not want to be contacted
+Remove me from your list
+take me off your list
+take me off your mailing list
+Please remove my number from your database
+delete my email from your list
+No more messages
+no more automated replies
+no more emails please
+no more bot messages
+Leave me alone
+leave me alone please
+I withdraw my consent
+I revoke my consent to marketing
+quit messaging me
+Quit spamming me
+I never signed up for this newsletter
+I didn't ask for these messages
+enough with the automated messages
+turn off the notifications
+I object to direct marketing
+lose my number
+""".strip().splitlines()
+
+#: Said so, not meant so: none of them may raise anything to high or critical, nor silence the robot.
+INNOCENT = """
+Padam ze zmęczenia po tym dniu
+padam ze zmeczenia, dobranoc
+Zabiję kogoś za kawę
+umieram ze śmiechu
+Umieram z głodu, o której otwieracie?
+Ten sernik to poezja, dałabym się pokroić za przepis
+Mąż mnie zabije, jak zobaczy rachunek za te świece
+Zabójcza promocja, biorę dwie
+Prawie dostałam zawału z radości, jak zobaczyłam paczkę
+krew mnie zalewa jak widzę te korki
+Nowa kolekcja to bomba
+Wasz zapach to petarda
+Zabić nudę? Tylko z waszą grą
+Nie ma to jak zabijanie czasu w kolejce po lody
+Po moim trupie oddam ten kubek
+zwrot akcji w trzecim sezonie był świetny
+Gra jest tak trudna, że bohater ginie co minutę
+W filmie policjant ściga mordercę, polecam
+Ser pleśniowy macie w ofercie?
+Czy ta mysz bezprzewodowa działa z Macem?
+Świeca pali się równo i długo, polecam
+Jak długo pali się ta świeca?
+Czy poduszka jest hipoalergiczna?
+Pracuję w szpitalu i mam zniżkę dla personelu?
+Macie zniżki dla pielęgniarek?
+Naukowcy odnotowali wzrost zachorowań na grypę
+#polska wypadek na A4, trzy osoby w szpitalu
+Jak podaje RMF, w Krakowie doszło do pożaru
+Według danych GUS liczba samobójstw spadła
+Serial o prawniku i jego kancelarii wraca jesienią
+Sądzę, że ten kolor jest ładniejszy
+w sadzie kwitną już jabłonie
+Adwokat z jajek, pyszny likier
+Reklama w telewizji bardzo ładna
+Czy mogę przekazać napiwek pracownikowi?
+Dzięki, pani z obsługi była przemiła
+Miły kontakt z konsultantem, dziękuję
+Rozmawiałam z konsultantką i wszystko jasne, dziękuję
+Nie muszę rozmawiać z konsultantem, już znalazłam
+Ten robot kuchenny jest świetny
+Automat do kawy działa super
+Nie piszcie bzdur w reklamach
+Kiedy przestaniecie podnosić ceny?
+This cake is to die for
+I would kill for a coffee right now
+My feet are killing me after your spin class, love it
+You killed it with this album
+that update murdered my battery lol
+I'm dying of laughter
+I'm dead 😂😂
+These shoes are to die for
+dying from excitement, my order shipped
+your new track is fire
+The show was a bomb
+Bath bombs smell amazing
+sick beat, love it
+My boss is going to kill me if I'm late again haha
+absolute steal at this price
+Devil's advocate here: the old logo was nicer
+I'm allergic to Mondays
+food coma after your brunch
+Can't stop listening to this
+Don't stop making these
+Bus stop ads look great
+Where is the nearest bus stop to your shop?
+Suicide Squad was fun
+Killer deal, thanks
+Hit me up when the new colours drop
+Better Call Saul was a great lawyer show
+Do you sell a wireless mouse?
+Blue cheese in stock?
+Smoked salmon was lovely
+The driver was lovely, human kindness at its best
+Human error, no worries
+Court shoes in size 38?
+Steal my heart why don't you
+The press release looks great, french press in stock?
+No answer needed, just saying thanks
+I don't need a human, the bot solved it
+Going back to the shop a third time because it's so nice
+Is this a stop motion video?
+Nonstop rain today
+""".strip().splitlines()
+
+#: A line each: the flag, then the text.
+FLAGGED = """
+safety | Moje dziecko wylądowało w szpitalu po waszym deserze
+safety | po waszym kremie spuchłam, jadę na sor
+safety | Ładowarka stanęła w płomieniach w nocy
+safety | W sałatce był kawałek szkła
+safety | Kurier mnie uderzył
+safety | My daughter had an allergic reaction to your cookies
+safety | The charger caught fire on my desk
+safety | I found a piece of glass in my soup
+safety | Your driver assaulted me
+safety | I smell gas in the flat, what do we do?
+self_harm | Nie chcę już żyć
+self_harm | chce ze soba skonczyc
+self_harm | I want to kill myself
+self_harm | i don't want to be here anymore
+fraud | Ktoś włamał się na moje konto
+fraud | ukradli mi pieniadze z karty zapisanej u was
+fraud | Na wyciągu mam transakcje, których nie robiłam
+fraud | Widzę w aplikacji dane obcej osoby
+fraud | my account got hacked
+fraud | there is an unauthorised charge on my card
+fraud | someone logged into my account and changed my password
+fraud | Dostałam podejrzanego SMS-a z dopłatą do paczki, to wy?
+fraud | Is this email really from you or a scam?
+legal | Zgłaszam sprawę do UOKiK
+legal | mój prawnik się z wami skontaktuje
+legal | spotkamy się w sądzie
+legal | Zgłosiłam to na policję
+legal | my lawyer will be in touch
+legal | see you in court
+legal | I filed a complaint with Trading Standards
+minors | Mam 13 lat i chcę kupić grę
+minors | moja corka ma 4 lata i polknela baterie z waszej zabawki
+press | Jestem dziennikarką Gazety Lokalnej, proszę o komentarz
+press | I'm a journalist writing a story about your company
+formal | Składam reklamację na buty
+formal | skladam reklamacje
+formal | Odstępuję od umowy kupna
+formal | Kiedy dostanę zwrot pieniędzy?
+formal | I want to make a formal complaint
+formal | I still haven't got my refund
+rising_anger | Bojkotuję was i powiem wszystkim znajomym
+rising_anger | I'm done with you, boycott this shop
+repeat_contact | Piszę trzeci raz w tej sprawie
+repeat_contact | Dlaczego nie odpisujecie?
+repeat_contact | nikt nie odpisuje od tygodnia
+repeat_contact | This is the third time I'm asking
+repeat_contact | nobody answers my emails
+outage | Czy tylko u mnie nie działa aplikacja?
+outage | w całym mieście nie ma prądu
+outage | is your site down for everyone?
+outage | Płatność nie przechodzi
+spam | Zarabiaj 500 zł dziennie bez wychodzenia z domu, link w bio
+spam | Make $500 a day from home, link in bio
+""".strip().splitlines()

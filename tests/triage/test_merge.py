@@ -1,0 +1,110 @@
+"""How rules, language and model become one assessment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from social.domain.assessment import Assessment, Flag, Head, ModelIdentity, Sentiment, Urgency
+from triage.calibrate import probabilities
+from triage.checkpoint import HeadSettings
+from triage.language import LanguageGuess
+from triage.merge import ModelOpinion, merge
+from triage.prepare import PreparedText
+from triage.rules import Hit
+
+POLISH = LanguageGuess(code="pl", certain=True, source="text")
+OPINION = ModelOpinion(
+    identity=ModelIdentity(id="model", version="1"),
+    sentiment=np.array([0.1, 0.2, 0.7]),
+    urgency=np.array([0.02, 0.03, 0.05, 0.9]),
+    vector=None,
+    sentiment_head=HeadSettings(abstain=0.5),
+    urgency_head=HeadSettings(abstain=0.5),
+)
+
+
+def hit(flag: Flag | None, floor: Urgency | None = None) -> Hit:
+    return Hit(rule=f"about-{flag}", flag=flag, floor=floor, evidence="words")
+
+
+def merged(*hits: Hit, urgency: list[float] | None = None, language: LanguageGuess = POLISH) -> Assessment:
+    opinion = OPINION if urgency is None else replace(OPINION, urgency=np.array(urgency))
+    return merge(PreparedText(text="text"), language, hits, opinion)
+
+
+def test_it_takes_the_models_word_where_no_rule_speaks() -> None:
+    assessment = merged()
+    assert (assessment.sentiment, assessment.urgency) == (Sentiment.POSITIVE, Urgency.LOW)
+    assert not assessment.needs_reply
+    assert not assessment.abstained
+
+
+def test_a_rule_only_ever_raises_the_urgency() -> None:
+    assert merged(hit(Flag.SAFETY, Urgency.CRITICAL)).urgency is Urgency.CRITICAL
+    assert merged(hit(Flag.FORMAL, Urgency.NORMAL), urgency=[0.02, 0.9, 0.05, 0.03]).urgency is Urgency.HIGH
+
+
+def test_a_flag_that_needs_people_needs_a_reply() -> None:
+    assert merged(hit(Flag.MINORS)).needs_reply
+    assert not merged(hit(Flag.OPT_OUT)).needs_reply
+
+
+def test_spam_is_low_but_never_hides_what_the_model_holds_to_be_pressing() -> None:
+    assert merged(hit(Flag.SPAM), urgency=[0.02, 0.03, 0.9, 0.05]).urgency is Urgency.LOW
+    assert merged(hit(Flag.SPAM), urgency=[0.9, 0.05, 0.03, 0.02]).urgency is Urgency.CRITICAL
+
+
+def test_beside_a_flag_for_people_nothing_is_spam() -> None:
+    assert merged(hit(Flag.SPAM), hit(Flag.FRAUD, Urgency.CRITICAL)).flags == {Flag.FRAUD}
+
+
+def test_something_critical_that_no_rule_can_name_leaves_the_flags_unsure() -> None:
+    assert Head.FLAGS in merged(urgency=[0.6, 0.2, 0.1, 0.1]).abstained
+    assert Head.FLAGS in merged(urgency=[0.36, 0.44, 0.1, 0.1]).abstained
+    assert Head.FLAGS in merged(hit(Flag.WANTS_HUMAN), urgency=[0.6, 0.2, 0.1, 0.1]).abstained
+    assert Head.FLAGS not in merged(hit(Flag.SAFETY, Urgency.CRITICAL), urgency=[0.6, 0.2, 0.1, 0.1]).abstained
+    assert Head.FLAGS not in merged(urgency=[0.1, 0.7, 0.1, 0.1]).abstained
+
+
+def test_it_is_unsure_whether_to_answer_while_the_model_wavers() -> None:
+    assert Head.NEEDS_REPLY in merged(urgency=[0.05, 0.1, 0.35, 0.5]).abstained
+    assert Head.NEEDS_REPLY not in merged(urgency=[0.05, 0.1, 0.75, 0.1]).abstained
+    assert Head.NEEDS_REPLY not in merged(hit(Flag.FORMAL, Urgency.NORMAL), urgency=[0.05, 0.1, 0.35, 0.5]).abstained
+
+
+def test_each_head_abstains_below_its_own_threshold_and_still_guesses() -> None:
+    assessment = merged(urgency=[0.1, 0.4, 0.3, 0.2])
+    assert Head.URGENCY in assessment.abstained
+    assert Head.SENTIMENT not in assessment.abstained
+    assert assessment.urgency is Urgency.HIGH
+
+
+def test_a_language_that_is_unsure_is_abstained_on() -> None:
+    assert Head.LANGUAGE in merged(language=LanguageGuess(code="de", certain=False, source="text")).abstained
+
+
+def test_a_checkpoint_without_urgency_is_never_silently_low() -> None:
+    assessment = merge(PreparedText(text="text"), POLISH, (), replace(OPINION, urgency=None))
+    assert assessment.urgency is Urgency.NORMAL
+    assert {Head.URGENCY, Head.NEEDS_REPLY} <= assessment.abstained
+    assert assessment.needs_reply
+
+
+def test_it_tells_who_said_what() -> None:
+    reasons = merged(hit(Flag.LEGAL, Urgency.CRITICAL)).reasons
+    assert [(reason.source, reason.effect) for reason in reasons] == [
+        ("rule", "legal, at least critical"),
+        ("model", "positive"),
+        ("model", "low"),
+    ]
+
+
+def test_a_temperature_softens_and_keeps_the_order() -> None:
+    logits = np.array([[2.0, 1.0, -1.0]])
+    cold, warm = probabilities(logits, 1.0)[0], probabilities(logits, 3.0)[0]
+    assert cold.sum() == pytest.approx(1.0)
+    assert warm.max() < cold.max()
+    assert list(cold.argsort()) == list(warm.argsort())

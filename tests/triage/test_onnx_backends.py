@@ -1,0 +1,83 @@
+"""The default backends, on a tiny random model and on the shipped one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from social.domain.assessment import TextToAssess
+from social.settings import TriageBackend
+from tests.triage.contract import ClassifierContract
+from tests.triage.phrases import INNOCENT, WANTS_HUMAN
+from tests.triage.tiny_model import write_tiny_model
+from triage.assess import ModelClassifier
+from triage.checkpoint import HEADS, SHIPPED
+from triage.encoder import batches
+from triage.load import load_classifier
+
+BACKENDS = (TriageBackend.ONNXRUNTIME, TriageBackend.OPENVINO)
+MODELS = ("tiny", "shipped")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {"tiny": write_tiny_model(tmp_path_factory.mktemp("tiny")), "shipped": SHIPPED}
+
+
+@pytest.fixture(scope="module", params=[(model, backend) for model in MODELS for backend in BACKENDS], ids=str)
+def loaded(request: pytest.FixtureRequest, folders: dict[str, Path]) -> ModelClassifier:
+    model, backend = request.param
+    pytest.importorskip(backend.value)
+    if not (folders[model] / HEADS).is_file():
+        pytest.skip("this tree has no triage/model: make it with triage/training")
+    return load_classifier(backend, folders[model], 2, ("pl", "en"))  # type: ignore[return-value]
+
+
+class TestOnnxBackends(ClassifierContract):
+    @pytest.fixture
+    def classifier(self, loaded: ModelClassifier) -> ModelClassifier:  # type: ignore[override]
+        return loaded
+
+
+def test_it_gives_the_same_labels_under_both_runtimes(folders: dict[str, Path]) -> None:
+    texts = [TextToAssess(text=text) for text in (*INNOCENT, *WANTS_HUMAN)]
+    first, second = (load_classifier(backend, folders["tiny"], 2) for backend in BACKENDS)
+    pairs = list(zip(first.assess(texts), second.assess(texts), strict=True))
+    # random weights put texts on the very border, where bfloat16 may fall to the other side
+    assert sum(one.sentiment is other.sentiment for one, other in pairs) >= 0.97 * len(pairs)
+    assert sum(one.urgency is other.urgency for one, other in pairs) >= 0.97 * len(pairs)
+
+
+def test_it_fills_batches_with_texts_of_one_width_and_keeps_the_budget() -> None:
+    rows = [[0] * length for length in (3, 120, 9, 7, 9, 64, 2, 128, 8, 200)]
+    found = list(batches(rows, budget=64))
+    assert sorted(place for batch in found for place in batch) == list(range(len(rows)))
+    for batch in found:
+        widths = {-(-len(rows[place]) // 8) * 8 for place in batch}
+        assert len(widths) == 1
+        assert len(batch) == 1 or len(batch) * widths.pop() <= 64
+
+
+def test_it_neither_imports_torch_nor_asks_the_network_on_the_default_path(folders: dict[str, Path]) -> None:
+    program = f"""
+import socket, sys
+def refuse(*arguments, **options):
+    raise AssertionError("the network was asked")
+socket.socket.connect = socket.getaddrinfo = refuse
+import triage.load
+assert not {{"transformers", "onnxruntime", "openvino", "torch"}} & set(sys.modules), "imported before it is needed"
+from social.domain.assessment import TextToAssess
+classifier = triage.load.load_classifier(model={str(folders["tiny"])!r}, threads=1)
+classifier.assess([TextToAssess(text="gdzie moja paczka?")])
+assert "torch" not in sys.modules, "torch was imported"
+assert "transformers" in sys.modules
+print("fine")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120, cwd=Path.cwd()
+    )
+    assert done.stdout.strip() == "fine", done.stderr
+    assert "PyTorch was not found" not in done.stderr

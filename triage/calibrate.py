@@ -1,0 +1,18 @@
+"""Logits into probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def probabilities(logits: NDArray[Any], temperature: float) -> Floats:
+    """Softmax of ``logits`` [B, labels] divided by ``temperature`` (Guo et al. 2017, "On calibration of modern neural
+    networks"): the order stays, the confidence becomes honest. Rows sum to 1; not-a-number stays not-a-number."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,0 +1,104 @@
+"""A checkpoint folder as it is exported: verified before it is believed. See ``triage/model/`` for the shipped one.
+
+``heads.json`` names the labels in the order of the logits, the prefix, the longest input, a temperature and the
+threshold of each head, and the SHA-256 of every other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from social.domain.assessment import ModelIdentity, Sentiment, Urgency
+from social.domain.errors import ModelUnavailable
+
+SHIPPED = Path(__file__).parent / "model"
+HEADS = "heads.json"
+MODEL = "model.onnx"
+#: float32 numbers of the sentence vector that the store keeps.
+VECTOR_LENGTH = 384
+#: The order of the logits; the export keeps it too.
+SENTIMENTS = tuple(Sentiment)
+URGENCIES = tuple(Urgency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSettings:
+    """``temperature`` divides the logits; below ``abstain`` (a probability) the head only gives its best guess."""
+
+    temperature: float = 1.0
+    abstain: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A verified folder. ``max_tokens`` counts the special tokens and the prefix."""
+
+    folder: Path
+    identity: ModelIdentity
+    prefix: str
+    max_tokens: int
+    sentiment: HeadSettings
+    urgency: HeadSettings
+
+
+def unavailable(what: str, folder: Path | str, cause: BaseException | None = None) -> ModelUnavailable:
+    """The one error of this package, with what to do about it."""
+    detail = f" ({type(cause).__name__}: {str(cause).splitlines()[0][:200] if str(cause) else ''})" if cause else ""
+    return ModelUnavailable(
+        f"{what}{detail}.",
+        resource=f"model {folder}",
+        next_step="Reinstall the package, or set [triage] model to a whole checkpoint; until then rules judge alone.",
+    )
+
+
+def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
+    """Raises ``ModelUnavailable`` for a missing file, a wrong checksum, other labels or settings out of range."""
+    try:
+        heads = json.loads((folder / HEADS).read_text(encoding="utf-8"))
+        if verify:
+            _verify_files(folder, heads["sha256"])
+        _verify_labels(folder, heads["labels"])
+        checkpoint = Checkpoint(
+            folder=folder,
+            identity=ModelIdentity(id=str(heads["id"]), version=str(heads["version"])),
+            prefix=str(heads["prefix"]),
+            max_tokens=int(heads["max_tokens"]),
+            sentiment=_head(heads, "sentiment"),
+            urgency=_head(heads, "urgency"),
+        )
+    except FileNotFoundError as error:
+        raise unavailable(f"{Path(error.filename or HEADS).name} is missing", folder) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise unavailable(f"{HEADS} cannot be used", folder, error) from error
+    if not 8 <= checkpoint.max_tokens <= 8192:
+        raise unavailable(f"{HEADS} asks for {checkpoint.max_tokens} tokens; 8 to 8192 are possible", folder)
+    return checkpoint
+
+
+def _verify_files(folder: Path, expected: Mapping[str, str]) -> None:
+    if MODEL not in expected:
+        raise unavailable(f"{HEADS} has no checksum of {MODEL}", folder)
+    for name, checksum in expected.items():
+        path = folder / name
+        if path.parent != folder:
+            raise unavailable(f"{HEADS} names {name!r}, which is not a file of the folder", folder)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+                raise unavailable(f"{name} is not the file that was exported (its checksum differs)", folder)
+
+
+def _verify_labels(folder: Path, labels: Mapping[str, Any]) -> None:
+    if tuple(labels["sentiment"]) != SENTIMENTS or tuple(labels["urgency"]) != URGENCIES:
+        raise unavailable(f"{HEADS} has other labels than {[*SENTIMENTS]} and {[*URGENCIES]}", folder)
+
+
+def _head(heads: Mapping[str, Any], name: str) -> HeadSettings:
+    temperature, abstain = float(heads["temperature"][name]), float(heads["abstain"][name])
+    if not 0 < temperature < 100 or not 0 <= abstain <= 1:
+        raise ValueError(f"{name}: temperature {temperature} or threshold {abstain} out of range")
+    return HeadSettings(temperature=temperature, abstain=abstain)

@@ -1,0 +1,248 @@
+"""One pass of the encoder over texts, by onnxruntime or OpenVINO. Neither needs torch, a GPU or the network.
+
+What a text gets does not depend on the texts beside it: a batch holds only texts padded to the same width, and the
+width is a function of the text alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from social.domain.assessment import ModelIdentity
+from social.domain.errors import ModelUnavailable
+from triage.calibrate import Floats, probabilities
+from triage.checkpoint import MODEL, SENTIMENTS, URGENCIES, VECTOR_LENGTH, Checkpoint, HeadSettings, unavailable
+
+#: Tokens in a batch, padding included; what keeps two cores busy without leaving their caches.
+TOKEN_BUDGET = 1_024
+#: Widths are multiples of this.
+WIDTH_STEP = 8
+
+Ids = NDArray[np.int64]
+#: sentiment logits [B, 3], urgency logits [B, 4], unit vectors [B, 384]
+Outputs = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+#: input_ids and attention_mask, both [B, T] int64
+Run = Callable[[Ids, Ids], Outputs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Of N texts. ``urgency`` [N, 4] and ``vectors`` [N, 384] are None where the checkpoint has no such head."""
+
+    sentiment: Floats  # [N, 3]
+    urgency: Floats | None
+    vectors: NDArray[np.float32] | None
+
+
+class Encoder(Protocol):
+    """What the classifier needs of a model, whatever runs it."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
+
+    @property
+    def runtime(self) -> str:
+        """For people: which library runs the model, and how."""
+        ...
+
+    @property
+    def sentiment(self) -> HeadSettings: ...
+
+    @property
+    def urgency(self) -> HeadSettings: ...
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Probabilities in the order of ``texts``. Raises ``ModelUnavailable`` if the model is broken."""
+        ...
+
+
+class OnnxEncoder:
+    """A checkpoint's ``model.onnx`` under a runtime that was opened for it."""
+
+    def __init__(self, checkpoint: Checkpoint, run: Run, runtime: str, tokenizer: Any) -> None:
+        self._checkpoint = checkpoint
+        self._run = run
+        self._runtime = runtime
+        self._tokenizer = tokenizer
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._checkpoint.identity
+
+    @property
+    def runtime(self) -> str:
+        return self._runtime
+
+    @property
+    def sentiment(self) -> HeadSettings:
+        return self._checkpoint.sentiment
+
+    @property
+    def urgency(self) -> HeadSettings:
+        return self._checkpoint.urgency
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        rows = tokenize(
+            self._tokenizer, [self._checkpoint.prefix + text for text in texts], self._checkpoint.max_tokens
+        )
+        sentiment = np.zeros((len(rows), len(SENTIMENTS)))
+        urgency = np.zeros((len(rows), len(URGENCIES)))
+        vectors = np.zeros((len(rows), VECTOR_LENGTH), dtype=np.float32)
+        for places in batches(rows):
+            try:
+                outputs = self._run(*pad([rows[place] for place in places], self._tokenizer.pad_token_id))
+                sentiment[places], urgency[places], vectors[places] = outputs
+            except ModelUnavailable:
+                raise
+            except Exception as error:  # each runtime has its own tree of errors
+                raise unavailable("the model cannot be run", self._checkpoint.folder, error) from error
+        for values in (sentiment, urgency, vectors):
+            if not np.isfinite(values).all():
+                raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
+        return Scores(
+            sentiment=probabilities(sentiment, self.sentiment.temperature),
+            urgency=probabilities(urgency, self.urgency.temperature),
+            vectors=vectors,
+        )
+
+
+# --- texts into batches -----------------------------------------------------------------------------------------------
+
+
+def load_tokenizer(folder: Path | str, *, local: bool = True) -> Any:
+    """A fast tokenizer by ``transformers``; ``local`` never asks the network."""
+    # importing it without PyTorch prints advice, and its absence is on purpose
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    from transformers import AutoConfig, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it would tell every start that PyTorch was not found, which is on purpose
+    try:
+        AutoConfig.from_pretrained(folder, local_files_only=local)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=local)
+    except Exception as error:  # transformers raises whatever its parts raise
+        raise unavailable("the tokenizer or config cannot be read", folder, error) from error
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    """Token ids [N][<= max_tokens]. Of a text that does not fit, the beginning and the end are kept: complaints tell a
+    story, and what happened in the end is what counts (Sun et al. 2019, "How to fine-tune BERT", head + tail)."""
+    rows: list[list[int]] = tokenizer(list(texts), verbose=False)["input_ids"]
+    head = max_tokens - max_tokens // 3
+    return [row if len(row) <= max_tokens else row[:head] + row[head - max_tokens :] for row in rows]
+
+
+def batches(rows: Sequence[Sequence[int]], budget: int = TOKEN_BUDGET) -> Iterator[list[int]]:
+    """Places of ``rows`` in batches of one width each, within ``budget`` tokens (a single row may exceed it)."""
+    order = sorted(range(len(rows)), key=lambda place: (_width(rows[place]), place))
+    batch: list[int] = []
+    for place in order:
+        width = _width(rows[place])
+        if batch and (width != _width(rows[batch[0]]) or (len(batch) + 1) * width > budget):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _width(row: Sequence[int]) -> int:
+    return -(-len(row) // WIDTH_STEP) * WIDTH_STEP
+
+
+def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Ids, Ids]:
+    """``input_ids`` and ``attention_mask``, both [B, T]."""
+    width = max(map(_width, rows))
+    ids = np.full((len(rows), width), filler, dtype=np.int64)
+    mask = np.zeros((len(rows), width), dtype=np.int64)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = row
+        mask[number, : len(row)] = 1
+    return ids, mask
+
+
+# --- runtimes ---------------------------------------------------------------------------------------------------------
+
+
+def available_threads(wanted: int) -> int:
+    """0 means as many as this process may use (a container often has fewer than the machine)."""
+    if wanted > 0:
+        return wanted
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_onnxruntime(model: Path, threads: int) -> tuple[Run, str]:
+    """Raises ``ImportError`` where onnxruntime is not installed, its own errors for a broken file."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+    def run(ids: Ids, mask: Ids) -> Outputs:
+        outputs = session.run(["sentiment", "urgency", "vector"], {"input_ids": ids, "attention_mask": mask})
+        return outputs[0], outputs[1], outputs[2]
+
+    return run, f"onnxruntime {onnxruntime.__version__}, {threads} threads"
+
+
+def open_openvino(model: Path, threads: int) -> tuple[Run, str]:
+    """Raises ``ImportError`` where OpenVINO is not installed, its own errors for a broken file."""
+    import openvino
+
+    core = openvino.Core()
+    options = {
+        "INFERENCE_PRECISION_HINT": precision(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = core.compile_model(core.read_model(str(model)), "CPU", options)
+    request = compiled.create_infer_request()
+    names = ("sentiment", "urgency", "vector")
+
+    def run(ids: Ids, mask: Ids) -> Outputs:
+        answer = request.infer({"input_ids": ids, "attention_mask": mask})
+        # the request's memory is used again by the next batch
+        sentiment, urgency, vector = (np.array(answer[name]) for name in names)
+        return sentiment, urgency, vector
+
+    return (
+        run,
+        f"OpenVINO {openvino.__version__.split('-')[0]} {options['INFERENCE_PRECISION_HINT']}, {threads} threads",
+    )
+
+
+def precision(capabilities: Sequence[str]) -> str:
+    """The quickest precision whose labels agree with float32: see docs/decisions/0002."""
+    return "bf16" if "BF16" in capabilities else "f32"
+
+
+RUNTIMES: Mapping[str, Callable[[Path, int], tuple[Run, str]]] = {
+    "openvino": open_openvino,
+    "onnxruntime": open_onnxruntime,
+}
+
+
+def open_encoder(checkpoint: Checkpoint, runtime: str, threads: int) -> OnnxEncoder:
+    """The checkpoint under ``runtime``, tried on two texts. Raises ``ImportError`` where the runtime is not installed,
+    ``ModelUnavailable`` for everything else."""
+    tokenizer = load_tokenizer(checkpoint.folder)
+    count = available_threads(threads)
+    try:
+        run, description = RUNTIMES[runtime](checkpoint.folder / MODEL, count)
+    except ImportError:
+        raise
+    except Exception as error:  # each runtime has its own tree of errors
+        raise unavailable(f"{runtime} cannot read {MODEL}", checkpoint.folder, error) from error
+    encoder = OnnxEncoder(checkpoint, run, description, tokenizer)
+    encoder.score(["Dzień dobry", "good morning, where is my parcel?"])
+    return encoder
