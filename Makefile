@@ -19,11 +19,11 @@ run: $(VENV)/.installed-run  ## start the desk with config.toml (as shipped: a s
 demo: $(VENV)/.installed-run  ## the same shop in a folder of its own that vanishes at the end
 	@$(BIN)/social demo
 
-test: $(VENV)/.installed-test  ## the tests that need nothing but Python
+test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on PostgreSQL too, where its server programs are found)
 	$(BIN)/python -m pytest
 
-test-all: $(VENV)-all/.installed  ## all tests: also PostgreSQL, the real Bluesky servers (node, npm) and torch
-	$(VENV)-all/bin/python -m pytest -m ""
+test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, minutes
+	$(VENV)-all/bin/python -m pytest -m "real or torch or slow"
 
 check: $(VENV)/.installed-check  ## style, types, who imports whom, docs that must match the code
 	$(BIN)/ruff check .

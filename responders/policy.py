@@ -71,9 +71,10 @@ def _is_old_history(view: View) -> bool:
 
 
 def _automation_ended(view: View) -> bool:
+    """What needs an answer goes to the people who act here; a thank-you after their answer brings no case back."""
     conversation = view.snapshot.conversation
     ended = view.snapshot.author.opted_out or conversation.silenced or conversation.handed_over
-    return conversation.person_acting or (ended and view.needs_person)
+    return view.needs_person and (conversation.person_acting or ended)
 
 
 def _why_automation_ended(view: View) -> str:
@@ -234,6 +235,12 @@ TABLE: tuple[Rule, ...] = (
         _escalate(lambda view: f"the judgement is unsure of: {', '.join(sorted(view.snapshot.assessment.abstained))}"),
     ),
     Rule(7, "no-answer-needed", lambda view: not view.needs_person, _ignore("no answer needed; kept for reports")),
+    Rule(
+        9,
+        "between-customers",
+        lambda view: view.snapshot.post.to_another_customer and not view.snapshot.post.summoned,
+        _escalate("written to another customer, not to us: no automatic text between them"),
+    ),
     Rule(
         8,
         "crisis",

@@ -1,7 +1,7 @@
 """Databases for everybody: a migrated SQLite file a test, and PostgreSQL for the promises that hold on both.
 
 ``database``         a fresh, migrated SQLite file
-``store_database``   the same test on SQLite and on PostgreSQL 15 (the latter marked ``postgres``: ``make test-all``)
+``store_database``   the same test on SQLite and on PostgreSQL 15 (the latter marked ``postgres``)
 
 Both are copied from one that was migrated once, since a migration costs more than most tests.
 """

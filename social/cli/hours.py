@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,6 @@ from social.cli.command import Config, Json, columns, new_app, print_json
 
 if TYPE_CHECKING:
     from social.domain.hours import BusinessCalendar
-    from social.settings import Settings
 
 app = new_app()
 
@@ -29,6 +28,7 @@ def hours(
     as_json: Json = False,
 ) -> None:
     """Is somebody there now? The next opening, and the next ten closed days, for every brand."""
+    from social.cli.opening import world_now
     from social.engine.calendars import calendar_of
     from social.settings import load_settings
 
@@ -36,7 +36,7 @@ def hours(
     told = []
     for brand in settings.brands:
         zone = ZoneInfo(brand.timezone)
-        now = _moment(at, zone) if at else _world_now(settings)
+        now = _moment(at, zone) if at else world_now(settings)
         told.append({"brand": brand.name, "timezone": brand.timezone, **_facts(calendar_of(brand), now, zone)})
     if as_json:
         print_json(told)
@@ -94,27 +94,3 @@ def _moment(text: str, zone: ZoneInfo) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a time; write it like 2026-12-24T18:00") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
-
-
-def _world_now(settings: Settings) -> datetime:
-    """The world's time: the machine's, or what the demo's clock (kept in its database) shows."""
-    from social import clock
-    from social.settings import ClockMode
-
-    if settings.clock.mode is ClockMode.REAL or settings.clock.start is None:
-        return clock.machine_now()
-    from social.engine import build
-    from social.store import control, schema
-
-    url = settings.database.url.removeprefix("sqlite:///")
-    if url == settings.database.url or not settings.path(url).exists():
-        return settings.clock.start.astimezone(UTC)
-    database = build.open_database(settings)
-    try:
-        schema.require_current(database)
-        with database.read() as session:
-            found = control.clock_anchor(session)
-    finally:
-        database.close()
-    anchor = found[1] if found else None
-    return clock.PacedClock(anchor).now() if anchor else settings.clock.start.astimezone(UTC)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,9 +41,40 @@ def opened_store(config: Path | None) -> Iterator[Opened]:
                 next_step="Start the desk once: social run",
             )
         schema.require_current(database)
-        yield Opened(settings=settings, database=database, clock=build.open_clock(settings, database))
+        yield Opened(settings=settings, database=database, clock=_clock_of(settings, database))
     finally:
         database.close()
+
+
+def world_now(settings: Settings) -> datetime:
+    """The world's time: the machine's, or what the demo's clock (kept in its database) shows."""
+    from social.clock import machine_now
+    from social.engine import build
+
+    if settings.clock.mode is ClockMode.REAL or settings.clock.start is None:
+        return machine_now()
+    database = build.open_database(settings)
+    try:
+        if database.path is not None and not database.path.exists():
+            return settings.clock.start.astimezone(UTC)
+        return _clock_of(settings, database).now()
+    finally:
+        database.close()
+
+
+def _clock_of(settings: Settings, database: Database) -> Clock:
+    """The clock of the running daemon. A simulated world stands still while none runs: then it is its latest time."""
+    from social.clock import SteppedClock, machine_now
+    from social.engine import build
+    from social.store import control
+
+    if settings.clock.mode is ClockMode.PACED:
+        with database.read() as session:
+            alive = control.running(session, at=machine_now())
+            found = control.clock_anchor(session)
+        if not alive and found is not None and found[2] is not None:
+            return SteppedClock(found[2])
+    return build.open_clock(settings, database)
 
 
 def simulator_port(settings: Settings) -> int:

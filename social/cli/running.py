@@ -174,7 +174,7 @@ def _command(config: Path | None) -> str:
     program = sys.argv[0]
     if program.endswith("__main__.py"):
         return "python -m social.cli"
-    if os.path.isabs(program) or os.sep in program:
+    if os.sep in program:
         program = os.path.relpath(program)
         program = program if program.startswith(".") else f".{os.sep}{program}"
     return f"{program} --config {config}" if config is not None else program

@@ -13,14 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from connectors.simulated.server import SimulatedServer
-from connectors.simulated.timeline import BRAND
-from connectors.simulated.world import AUTOMATIC_MARK, World, WorldOptions, WorldPost
+from connectors.simulated.world import AUTOMATIC_MARK, BRAND, World, WorldOptions, WorldPost
 from social.clock import SteppedClock, monotonic
 from social.domain.errors import DyzurError
 from social.domain.post import PostKind
@@ -304,7 +304,7 @@ class _Facts:
             for (root, author), posts in by_conversation.items():
                 checked += 1
                 plain = sorted(post.created_at for post in posts if self.kind(post) != "hand-over")
-                close = [later for earlier, later in zip(plain, plain[1:], strict=False) if later - earlier < 24 * HOUR]
+                close = [later for earlier, later in pairwise(plain) if later - earlier < 24 * HOUR]
                 if close or len(posts) - len(plain) > 1:
                     broken.append(f"{network} thread {root}, {author}: {len(posts)} automatic texts")
         return Check(promise="nobody is answered twice by the robot", checked=checked, broken=tuple(broken))

@@ -60,10 +60,9 @@ class PostFacts:
     summoned: bool
     private: bool
     ours: bool
-    history: bool  # older than the first successful poll, or ours/answered and found by backfill: never answered
-    after_gap: bool = (
-        False  # came in after more than ten minutes without a poll: only where thread() shows nothing of ours
-    )
+    history: bool  # older than the first successful poll: never answered
+    to_another_customer: bool = False  # its direct parent was written by neither the author nor us
+    after_gap: bool = False  # came in after a silence of ours: answered only where thread() shows nothing of ours
     gap_cleared: bool = False  # ... and the thread was read and shows nothing of ours
 
 

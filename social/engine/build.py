@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors import registry
 from responders.snapshot import Limits, Timing
@@ -14,13 +14,16 @@ from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailabl
 from social.domain.post import ProfileMode
 from social.engine.calendars import calendar_of
 from social.engine.desk import Desk, LiveProfile
-from social.ports import Classifier, Clock, ConnectorContext, CredentialStore
+from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
 from social.secrets import EncryptedCredentials
 from social.settings import ClockMode, ProfileSettings, Settings, require_loopback
 from social.store import control, credentials, profiles, schema
 from social.store.session import Database
 
 log = logging.getLogger("social.build")
+
+#: A reply may need its post read before and itself looked up after: that many answers, each with its time-out.
+REQUESTS_AN_ATTEMPT = 3
 
 
 def open_database(settings: Settings) -> Database:
@@ -187,7 +190,13 @@ def _open_profile(
         closed_notice=bool(item.closed_notice),
         poll_every=item.poll_every,
         connector=connector,
+        longest_attempt=REQUESTS_AN_ATTEMPT * _timeout(connector_type, connector_settings),
     )
+
+
+def _timeout(connector_type: type[Connector], table: Mapping[str, object]) -> timedelta:
+    """What ``[connectors.<kind>]`` allows for one whole answer; 45 s where a connector has no such setting."""
+    return timedelta(seconds=getattr(connector_type.Settings.model_validate(dict(table)), "total_timeout", 45.0))
 
 
 def _keep_error(database: Database, name: str, message: str, now: datetime) -> None:

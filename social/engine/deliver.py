@@ -104,7 +104,7 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     committed = clock.monotonic()
     if not _commit_intent(desk, live, claimed, work, now):
         return 1
-    if clock.monotonic() - committed > desk.leases.settle.total_seconds() / 2:
+    if clock.monotonic() - committed > max(desk.leases.settle.total_seconds() / 2, 1.0):
         return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
     _use_the_wire(desk, live, work, now)
     return 1
@@ -253,7 +253,7 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
 
 def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
     """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
-    lease = desk.leases.settle + live.connector.reply_rules.read_lag
+    lease = desk.leases.settle + live.longest_attempt + live.connector.reply_rules.read_lag
     try:
         with desk.database.write() as session:
             if control.paused_since(session) is not None:

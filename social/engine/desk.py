@@ -27,6 +27,8 @@ class LiveProfile:
     closed_notice: bool
     poll_every: timedelta
     connector: Connector
+    #: The longest that one ``reply`` may be on the wire, all its requests together (machine time).
+    longest_attempt: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Leases:
     poll: timedelta = timedelta(seconds=90)
     triage: timedelta = timedelta(seconds=300)
     reply: timedelta = timedelta(seconds=90)
-    #: An intent waits this long, plus the network's read lag, before our own replies are looked up.
+    #: An intent waits this long, plus the longest attempt and the network's read lag, before our replies are looked up.
     settle: timedelta = timedelta(seconds=20)
 
 

@@ -48,7 +48,12 @@ def _assess(desk: Desk, posts: Collection[RecalledPost]) -> Mapping[int, Assessm
     """What is not judged yet, in one pass. A broken model falls back to rules that escalate: never silently neutral."""
     waiting = [post for post in posts if post.assessment is None]
     texts = [
-        TextToAssess(text=post.text, language_hint=post.language_hint, context_language=post.context_language)
+        TextToAssess(
+            text=post.text,
+            language_hint=post.language_hint,
+            # an emoji is read in the language that its author was last understood in, else in the brand's first
+            context_language=post.context_language or desk.profiles[post.profile_id].languages[0],
+        )
         for post in waiting
     ]
     if not texts:

@@ -145,13 +145,20 @@ def _one_a_thread(opened: list[tuple[int, PostRef]]) -> list[tuple[int, PostRef]
 
 
 def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone], now: datetime) -> None:
-    """What a second look showed: edits and deletions of posts that we know, and posts of our own account. Posts of other
-    customers in the thread are left to the poll, whose cursor says what is new."""
+    """What a second look showed: edits and deletions of posts that we know, posts of our own account, and what customers
+    added under their own posts (not every network tells us of that). Posts of strangers in the thread are left to the
+    poll, whose cursor says what is new."""
     with desk.database.write() as session:
         posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
         seen = [item for item in found if isinstance(item, FetchedPost)]
         known = posts.known(session, profile, [item.native_id for item in seen])
-        posts.remember(session, profile, [item for item in seen if item.ours or item.native_id in known], now=now)
+        customers = posts.customers_of(session, profile, {item.thread_root for item in seen})
+        wanted = [
+            item
+            for item in seen
+            if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
+        ]
+        posts.remember(session, profile, wanted, now=now)
 
 
 def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:

@@ -89,7 +89,7 @@ class Daemon:
                 self._complaints.pop(name, None)
             except DyzurError as error:
                 self._complain(name, str(error))
-            except Exception as error:  # one broken step must not stop the others; it is tried again
+            except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
                 self._complain(name, f"{type(error).__name__}: {error}", trace=True)
 
         self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())

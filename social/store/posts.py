@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -108,6 +108,17 @@ def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[
     columns = c(PostRow)
     query = select(columns.native_id).where(columns.profile_id == profile.id, columns.native_id.in_(native_ids))
     return set(session.execute(query).scalars())
+
+
+def customers_of(session: Session, profile: Profile, roots: Collection[str]) -> set[tuple[str, str]]:
+    """(thread root, author's native id) of the conversations that people are having with us in these threads."""
+    columns = c(ConversationRow)
+    rows = session.execute(
+        select(columns.thread_root, c(AuthorRow).native_id)
+        .join(AuthorRow, c(AuthorRow).id == columns.author_id)
+        .where(columns.profile_id == profile.id, columns.thread_root.in_(roots))
+    )
+    return {(root, author) for root, author in rows}
 
 
 def looked_at(session: Session, conversation_ids: Sequence[int], *, now: datetime) -> None:

@@ -83,6 +83,7 @@ def recall(
         for row in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
     }
     languages = _languages(session, author_ids)
+    parents = _parents(session, [post for post, _, _ in rows])
     return [
         RecalledPost(
             id=post.id or 0,
@@ -102,6 +103,7 @@ def recall(
                 private=post.private,
                 ours=post.ours,
                 history=post.history,
+                to_another_customer=_to_another_customer(post, parents),
                 after_gap=post.after_gap,
                 gap_cleared=post.id in cleared,
             ),
@@ -182,6 +184,24 @@ def profile_automatic_in_last_hour(session: Session, profile_id: int, *, now: da
         )
     ).scalar()
     return int(count or 0)
+
+
+def _parents(session: Session, posts: Sequence[PostRow]) -> dict[tuple[int, str], tuple[int, bool]]:
+    """(profile, native id) of the direct parents that we know -> (author, ours)."""
+    columns = c(PostRow)
+    wanted = {post.in_reply_to for post in posts if post.in_reply_to is not None}
+    rows = session.execute(
+        select(columns.profile_id, columns.native_id, columns.author_id, columns.ours).where(
+            columns.native_id.in_(wanted), columns.profile_id.in_({post.profile_id for post in posts})
+        )
+    )
+    return {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
+
+
+def _to_another_customer(post: PostRow, parents: dict[tuple[int, str], tuple[int, bool]]) -> bool:
+    """A parent that we never saw says nothing: the network showed us the post, so it counts as meant for us."""
+    author, ours = parents.get((post.profile_id, post.in_reply_to or ""), (post.author_id, True))
+    return not ours and author != post.author_id
 
 
 def _languages(session: Session, author_ids: Collection[int]) -> dict[int, str]:

@@ -183,11 +183,6 @@ def test_row_5_opens_or_joins_a_case_without_automation(changes: dict[str, objec
     assert (decision.rule, decision.escalate, decision.reply) == ("automation-ended", True, None)
 
 
-def test_row_5_brings_even_thanks_to_the_person_who_acts() -> None:
-    acting = ConversationFacts(waiting_since=NOON, person_acting=True)
-    assert decide(snapshot(NOON, judged=assessment(needs_reply=False), conversation=acting), NOON).escalate
-
-
 def test_row_5_an_opted_out_author_in_an_emergency_still_rings_a_person() -> None:
     judged = assessment(urgency=Urgency.CRITICAL, flags={Flag.SAFETY})
     decision = decide(snapshot(NIGHT, judged=judged, author=AuthorFacts(opted_out=True)), NIGHT)
@@ -359,3 +354,16 @@ def test_every_decision_names_its_rule_its_reason_and_the_policy() -> None:
 def test_it_refuses_a_time_without_a_zone() -> None:
     with pytest.raises(ValueError, match="aware"):
         decide(snapshot(NOON), NOON.replace(tzinfo=None))
+
+
+def test_a_thank_you_after_a_persons_answer_brings_no_case_back() -> None:
+    answered = ConversationFacts(waiting_since=NOON, person_acting=True)
+    thanks = assessment(needs_reply=False, urgency=Urgency.LOW)
+    decision = decide(snapshot(NOON, conversation=answered, judged=thanks), NOON)
+    assert (decision.outcome, decision.rule) == (Outcome.IGNORED, "no-answer-needed")
+
+
+def test_the_robot_does_not_cut_in_between_two_customers() -> None:
+    aside = customer_post(NOON, to_another_customer=True, summoned=False)
+    decision = decide(snapshot(NOON, post=aside), NOON)
+    assert (decision.rule, decision.escalate, decision.reply) == ("between-customers", True, None)

@@ -332,6 +332,11 @@ I don't need a human, the bot solved it
 Going back to the shop a third time because it's so nice
 Is this a stop motion video?
 Nonstop rain today
+Nie ma się co martwić, paczka dotarła
+Moglibyście zatrudnić więcej masażystek, było super
+Zawaliliście z kolorem, ale zapach cudny
+Blown away by your hospitality last night
+Lost my umbrella too, adding insult to injury
 """.strip().splitlines()
 
 #: A line each: the flag, then the text.
@@ -341,6 +346,8 @@ safety | po waszym kremie spuchłam, jadę na sor
 safety | Ładowarka stanęła w płomieniach w nocy
 safety | W sałatce był kawałek szkła
 safety | Kurier mnie uderzył
+safety | Zatruliście mi męża
+safety | Mąż ma udar, jesteśmy na waszej wycieczce
 safety | My daughter had an allergic reaction to your cookies
 safety | The charger caught fire on my desk
 safety | I found a piece of glass in my soup
