@@ -428,6 +428,8 @@ class FacebookConnector:
         after = None
         for _ in range(THREAD_PAGES):
             page = self._comments(node, post_id=post.thread_root, after=after)
+            if page.quarantined:  # one of them may be the very reply that is looked for
+                raise CannotTell("a comment in this thread cannot be read.", resource=self._resource)
             recent = [item for item in page.posts if item.created_at >= post.created_at]
             found += recent
             after = page.after

@@ -356,7 +356,10 @@ class TwitterConnector:
                 pagination_token=token,
                 **self._fields(),
             )
-            found += self._items(answer)[0]
+            readable, unreadable = self._items(answer)
+            if unreadable:  # one of them may be the very reply that is looked for
+                raise CannotTell("an own post cannot be read.", resource=self._resource)
+            found += readable
             token = _next_place(answer)
             if not token:
                 return found
@@ -401,9 +404,13 @@ class TwitterConnector:
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
         targets = {post.native_id, _current(post)}
+        answered = False
         for own in self._own_posts_since(post):
             if own.in_reply_to in targets and _said(own.text) == _said(text):
                 return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
+            answered = answered or own.in_reply_to in targets
+        if answered:  # other words of ours stand there: a colleague's, or these as the network changed them
+            raise CannotTell("there is an answer of ours in other words.", resource=self._resource)
         return None
 
     # --- the wire -----------------------------------------------------------------------------------------------------

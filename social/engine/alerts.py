@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlmodel import Session
 
 from social.store.rows import c, upsert
@@ -26,6 +26,9 @@ def raise_once(
     escalation_id: int | None = None,
 ) -> None:
     """One alert a cause (``kind`` and ``subject``), however often it shows. Never carries a customer's text."""
+    columns = c(AlertRow)
+    if session.execute(select(columns.id).where(columns.kind == kind, columns.subject == subject)).first():
+        return  # people were told
     upsert(
         session,
         AlertRow,

@@ -23,6 +23,7 @@ from sqlalchemy import bindparam, func, literal, or_, select, union_all, update
 from sqlmodel import Session
 
 from social.clock import machine_now
+from social.engine import aside
 from social.store.columns import UtcDateTime
 from social.store.rows import t
 from social.store.session import Database
@@ -135,6 +136,7 @@ def claim(
         ids = tuple(row.id for row in rows if row.id not in poison)
         if poison:
             session.connection().execute(statements.set_aside, {"ids": poison})
+            aside.show_poison(session, kind.value.table, poison, now=now)
             log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
         if ids:
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})

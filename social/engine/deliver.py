@@ -31,7 +31,7 @@ from social.domain.errors import (
     Refused,
     Unreachable,
 )
-from social.domain.post import Gone, PostKind, PostRef, ProfileMode
+from social.domain.post import FetchedPost, Gone, PostKind, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
 from social.engine import alerts, poll
 from social.engine.claims import Claim, machine_time, release
@@ -67,6 +67,9 @@ class _Work:
     intended_at: datetime | None
     post_id: int
     conversation_id: int
+    created_at: datetime
+    author_id: int
+    revision_number: int
     ref: PostRef
     post: PostFacts
     last_customer_at: datetime
@@ -96,7 +99,7 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         retry = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
-        _put_off(desk, claimed, work, retry)
+        _put_off(desk, claimed, live, work, retry, now)
         return 1
     if step.state is not ReplyState.SENDING:
         _apply(desk, live, work, ReplyState.PLANNED, step, now, token=claimed.token)
@@ -106,7 +109,7 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
         return 1
     if clock.monotonic() - committed > max(desk.leases.settle.total_seconds() / 2, 1.0):
         return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
-    _use_the_wire(desk, live, work, now)
+    _use_the_wire(desk, claimed, live, work, now)
     return 1
 
 
@@ -131,7 +134,7 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
-        _apply(desk, live, work, ReplyState.SENDING, step, now)
+        _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
     return 1
 
 
@@ -170,6 +173,9 @@ def _load(desk: Desk, claimed: Claim) -> tuple[_Work | None, LiveProfile]:
             intended_at=row.intended_at,
             post_id=row.post_id,
             conversation_id=row.conversation_id,
+            created_at=row.created_at,
+            author_id=row.author_id,
+            revision_number=post.revision_number,
             ref=ref_from(post, author.native_id),
             post=PostFacts(
                 kind=PostKind(post.kind),
@@ -240,7 +246,14 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
     if wait is not None:
         raise RateLimited("the network asked us to wait.", until=wait, scope="write", resource=live.name)
     found = list(connector.refresh([work.ref]).values())
-    thread = list(connector.thread(work.ref)) if connector.capabilities.threads else []
+    thread: list[FetchedPost] = []
+    if connector.capabilities.threads:
+        try:
+            thread = list(connector.thread(work.ref))
+        except CannotTell:
+            if work.robot:
+                raise
+            # too long a thread to read to its end keeps the robot silent, not a person
     poll.remember_look(desk, profile, [*found, *thread], now)
     for item in found:
         if isinstance(item, Gone):
@@ -262,6 +275,14 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             if work.robot and _profile_is_over_its_limit(desk, session, live, now):
                 raise _NotOurs
             row = session.get(ReplyRow, work.id)
+            overtaken = _overtaken(session, work, desk.now())
+            if overtaken is not None:
+                step = delivery.advance(ReplyState.PLANNED, overtaken, sent_by=work.sent_by)
+                outbox.change_state(
+                    session, work.id, ReplyState.PLANNED, step.state, token=claimed.token, reason=step.reason
+                )
+                log.info("%-12s %s #%d: %s", step.state.value, live.name, work.post_id, step.reason)
+                return False
             leased_until = machine_time(session) + lease
             if row is None or not outbox.intend(session, row, token=claimed.token, now=now, leased_until=leased_until):
                 raise _NotOurs
@@ -280,6 +301,40 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
     return True
 
 
+def _overtaken(session: Session, work: _Work, now: datetime) -> Event | None:
+    """What happened since the text was planned, looked at in the intent's own transaction: a reply that came back from
+    ``sending`` was out of reach of everything that cancels plans."""
+    if work.not_after is not None and now > work.not_after:
+        return Event.TOO_LATE
+    conversation = session.get(ConversationRow, work.conversation_id, with_for_update=True)
+    post, author = session.get(PostRow, work.post_id), session.get(AuthorRow, work.author_id)
+    if post is None or post.deleted_at is not None:
+        return Event.DELETED
+    if not work.robot or conversation is None or author is None:
+        return None
+    if author.opted_out_at is not None:
+        return Event.OPTED_OUT
+    columns = c(ReplyRow)
+    answering = session.execute(
+        select(columns.id)
+        .where(
+            columns.conversation_id == work.conversation_id,
+            columns.sent_by == SentBy.PERSON.value,
+            columns.state.in_((ReplyState.PLANNED.value, ReplyState.SENDING.value, ReplyState.UNKNOWN.value)),
+        )
+        .limit(1)
+    ).first()
+    answered = conversation.person_answered_at
+    if answering is not None or (answered is not None and answered >= work.post.created_at):
+        return Event.ANSWERED
+    if post.revision_number != work.revision_number or post.state == "new":
+        return Event.FACT_STALE  # edited: the new words are judged before anything is said
+    ended = conversation.silenced_at is not None and work.kind is not ReplyKind.HAND_OVER
+    if ended or escalations.waiting_case(session, work.conversation_id) is None:
+        return Event.SILENCED
+    return None
+
+
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     """Give the reply back inside an open transaction; a pause is no fault of the reply's, so its attempts start anew."""
     session.execute(
@@ -293,8 +348,9 @@ def _profile_is_over_its_limit(desk: Desk, session: Session, live: LiveProfile, 
     return profile_automatic_in_last_hour(session, live.id, now=now) >= desk.limits.per_profile_an_hour
 
 
-def _put_off(desk: Desk, claimed: Claim, work: _Work, until: datetime) -> None:
+def _put_off(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, until: datetime, now: datetime) -> None:
     with desk.database.write() as session:
+        _warn_of_a_late_answer(session, live, work, now)
         session.execute(
             update(ReplyRow)
             .where(c(ReplyRow).id == work.id, c(ReplyRow).token == claimed.token)
@@ -302,22 +358,41 @@ def _put_off(desk: Desk, claimed: Claim, work: _Work, until: datetime) -> None:
         )
 
 
+def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now: datetime) -> None:
+    """A person believes that their answer went out: after an hour of trying they are told that it did not."""
+    case = escalations.waiting_case(session, work.conversation_id)
+    if work.robot or case is None or now - work.created_at < GIVE_UP_LOOKING_AFTER:
+        return
+    case.note = "The answer could not be sent yet; answer in the network's own app if it is urgent."
+    session.add(case)
+    alerts.raise_once(
+        session,
+        kind="late-answer",
+        subject=str(work.id),
+        message=f"an answer on {live.name} (case {case.id}) could not be sent for an hour",
+        now=now,
+        brand_id=live.brand_id,
+        profile_id=live.id,
+        escalation_id=case.id,
+    )
+
+
 # --- 5: the wire -------------------------------------------------------------------------------------------------------
 
 
-def _use_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> None:
+def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, now: datetime) -> None:
     try:
         receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
     except Refused as error:
         step = delivery.advance(ReplyState.SENDING, Event.REFUSED, sent_by=work.sent_by)
         refused = Step(state=step.state, reason=f"{error.reason.value}: {error}", consequence=step.consequence)
-        _apply(desk, live, work, ReplyState.SENDING, refused, now)
+        _apply(desk, live, work, ReplyState.SENDING, refused, now, token=claimed.token)
     except RateLimited as error:
-        _not_accepted(desk, live, work, error, error.until, now)
+        _not_accepted(desk, claimed, live, work, error, error.until, now)
     except CredentialsExpired as error:
-        _not_accepted(desk, live, work, error, now + poll.RETRY_CREDENTIALS, now)
+        _not_accepted(desk, claimed, live, work, error, now + poll.RETRY_CREDENTIALS, now)
     except Unreachable as error:
-        _not_accepted(desk, live, work, error, now + LOOK_AGAIN_AFTER, now)
+        _not_accepted(desk, claimed, live, work, error, now + LOOK_AGAIN_AFTER, now)
     except DyzurError as error:
         log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
     else:
@@ -343,12 +418,13 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
 
 
 def _not_accepted(
-    desk: Desk, live: LiveProfile, work: _Work, error: ConnectorError, retry: datetime, now: datetime
+    desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: ConnectorError, retry: datetime, now: datetime
 ) -> None:
     log.warning("%s: reply #%d was not accepted: %s", live.name, work.id, error)
     step = delivery.advance(ReplyState.SENDING, Event.NOT_ACCEPTED, sent_by=work.sent_by)
-    _apply(desk, live, work, ReplyState.SENDING, step, now, due_at=retry)
+    _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=retry)
     with desk.database.write() as session:
+        _warn_of_a_late_answer(session, live, work, now)
         profiles.record_error(session, live.id, str(error), now=now)
         if isinstance(error, RateLimited):
             profiles.record_pause(session, live.id, "write", retry, now=now)

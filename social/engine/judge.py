@@ -7,17 +7,18 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
 from responders import compose, guard
 from responders.policy import decide
 from responders.snapshot import Snapshot
-from social.domain.assessment import Assessment, TextToAssess, Urgency
-from social.domain.decision import Decision, PlannedReply, ProfileFacts
+from social.domain.assessment import Assessment, TextToAssess
+from social.domain.decision import Decision, Outcome, PlannedReply, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.post import ProfileMode
 from social.domain.reply import Composed, ReplyKind, SentBy
-from social.engine import alerts, poll
+from social.engine import alerts, aside, poll
 from social.engine.claims import Claim, finish, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.store import escalations, outbox, profiles
@@ -29,6 +30,15 @@ from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, PostR
 
 log = logging.getLogger("social.judge")
 
+#: What a post can break by what it holds. ``StatementError``: a value that the database will not take. A database that
+#: is full, read-only or away is no post's fault (``StoreError``): the batch comes again.
+_BAD_POST = (ArithmeticError, LookupError, TypeError, ValueError, StatementError)
+
+
+def _is_no_posts_fault(error: Exception) -> bool:
+    """Two daemons met in one conversation, or the database is ill: the batch comes again when its lease ends."""
+    return isinstance(error, DBAPIError) and not isinstance(error, DataError)
+
 
 def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     with desk.database.read() as session:
@@ -38,7 +48,9 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     try:
         with desk.database.write() as session:
             _record_all(desk, session, claimed, still_mine(session, claimed), assessments, cleared, now)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except _BAD_POST as error:
+        if _is_no_posts_fault(error):
+            raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
         _record_one_by_one(desk, claimed, assessments, cleared, now)
     return len(claimed.ids)
@@ -320,7 +332,9 @@ def _record_one_by_one(
         try:
             with desk.database.write() as session:
                 _record_all(desk, session, claimed, still_mine(session, claimed, [post_id]), assessments, cleared, now)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except _BAD_POST as error:
+            if _is_no_posts_fault(error):
+                raise
             _set_aside(desk, claimed, post_id, f"could not be judged ({type(error).__name__})", now)
 
 
@@ -328,20 +342,7 @@ def _set_aside(desk: Desk, claimed: Claim, post_id: int, reason: str, now: datet
     with desk.database.write() as session:
         row = session.get(PostRow, post_id)
         if row is None or not finish(
-            session, claimed, post_id, state="failed", outcome="escalated", reason=f"failed: {reason}"
+            session, claimed, post_id, state="failed", outcome=Outcome.ESCALATED.value, reason=f"failed: {reason}"
         ):
             return
-        escalations.open_or_join(
-            session,
-            escalations.NewCase(
-                brand_id=row.brand_id,
-                profile_id=row.profile_id,
-                conversation_id=row.conversation_id,
-                post_id=post_id,
-                urgency=Urgency.HIGH,
-                rule="failed",
-                reason=f"this post {reason}; read it in the network's own app if it looks empty",
-                waiting_since=row.created_at,
-            ),
-            now=now,
-        )
+        aside.open_case_of_post(session, row, reason, now=now)

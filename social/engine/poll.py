@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session
 
-from social.domain.errors import ConnectorError, CredentialsExpired, RateLimited
+from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
 from social.engine import alerts
@@ -58,9 +58,9 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
             account = live.connector.identity()
             with desk.database.write() as session:
                 profiles.know_account(session, profile.id, account)
+        _take_pages(desk, claimed, live, profile, turn, now)
         if profile.refresh_due_at is None or profile.refresh_due_at <= now:
             look_again(desk, live, profile, now)
-        _take_pages(desk, claimed, live, profile, turn, now)
     except ConnectorError as error:
         _failed(desk, claimed, profile, error, now)
         return 1
@@ -111,7 +111,7 @@ def _finish_turn(
         cursor=dict(page.cursor),
         due_at=due_at,
         first_polled_at=profile.first_polled_at or now,
-        last_polled_at=now,
+        last_polled_at=now if not page.more else profile.last_polled_at,  # the rest of a gap is still in the gap
         last_error=None,
     )
     profiles.record_quota(session, profile.id, live.connector.quota(), now=now)
@@ -129,8 +129,11 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
         threads: dict[str, FetchedPost] = {}
         if live.connector.capabilities.threads:
             for conversation_id, ref in _one_a_thread(opened):
-                threads.update({post.native_id: post for post in live.connector.thread(ref)})
                 looked.append(conversation_id)
+                try:
+                    threads.update({post.native_id: post for post in live.connector.thread(ref)})
+                except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
+                    log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
     with desk.database.write() as session:
         posts.looked_at(session, looked, now=now)
@@ -188,7 +191,8 @@ def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
     """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
     if isinstance(error, RateLimited):
-        retry, scope = error.until, error.scope
+        # networks name their budgets as they like; whichever it is, a turn of ours runs into it, so it stops our reading
+        retry, scope = error.until, "all" if error.scope == "all" else "read"
     else:
         retry, scope = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE), None
     log.warning("%s: %s", profile.name, error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency, most_urgent
@@ -16,7 +16,7 @@ from social.domain.reply import SentBy
 from social.store import outbox
 from social.store.journal import ROBOT, note
 from social.store.rows import c
-from social.store.tables import ConversationRow, EscalationRow, UserRow
+from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
 
 WAITING = tuple(state.value for state in WAITING_STATES)
 
@@ -75,6 +75,9 @@ def open_or_join(session: Session, case: NewCase, *, now: datetime) -> Escalatio
         row.answered_natively, row.waiting_since = False, case.waiting_since
         row.urgency, row.urgency_rank = case.urgency.value, case.urgency.rank
         row.post_id, row.rule, row.reason = case.post_id, case.rule, case.reason
+        session.execute(  # a case that comes back may ring again
+            delete(AlertRow).where(c(AlertRow).kind == "case", c(AlertRow).escalation_id == row.id)
+        )
         note(session, at=now, actor=ROBOT, verb="reopened", subject="case", subject_id=row.id)
     else:
         urgency = most_urgent(Urgency(row.urgency), case.urgency)

@@ -60,7 +60,9 @@ def remember(
     known = {
         row.native_id: row
         for row in session.execute(
-            select(PostRow).where(c(PostRow).profile_id == profile.id, c(PostRow).native_id.in_(unique))
+            select(PostRow)
+            .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id.in_(unique))
+            .with_for_update()
         ).scalars()
     }
     fresh = [post for post in unique.values() if post.native_id not in known]
@@ -98,8 +100,10 @@ def remember(
         if post.native_id in known
     )
     own = [post for post in fresh if post.ours]
-    for post in sorted(own, key=lambda post: post.created_at):
-        _explain_own_post(session, profile, post, now=now)
+    earlier = _own_answers_to(session, profile, [post.native_id for post in fresh if not post.ours], own)
+    answers: list[FetchedPost | PostRow] = [*own, *earlier]
+    for answer in sorted(answers, key=lambda answer: answer.created_at):
+        _explain_own_post(session, profile, answer, now=now)
     return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own))
 
 
@@ -209,7 +213,9 @@ def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: da
     row.native, row.raw, row.media = dict(post.native), dict(post.raw), post_values(post)["media"]
     if not row.ours:
         row.state, row.due_at, row.token, row.leased_until, row.attempts = "new", now, None, None, 0
-        outbox.cancel_planned(session, now=now, reason="the customer edited the post", post_id=row.id)
+        outbox.cancel_planned(
+            session, now=now, reason="the customer edited the post", post_id=row.id, sent_by=SentBy.ROBOT
+        )
         note(session, at=now, actor=NETWORK_APP, verb="edited by author", subject="post", subject_id=row.id)
     session.add(row)
     session.flush()
@@ -228,7 +234,23 @@ def same_text(left: str, right: str) -> bool:
     return normal(left) == normal(right)
 
 
-def _explain_own_post(session: Session, profile: Profile, post: FetchedPost, *, now: datetime) -> None:
+def _own_answers_to(
+    session: Session, profile: Profile, native_ids: Sequence[str], besides: Sequence[FetchedPost]
+) -> list[PostRow]:
+    """Own posts that came in before the posts that they answer (a later page, another edge of the network)."""
+    columns = c(PostRow)
+    if not native_ids:
+        return []
+    query = select(PostRow).where(
+        columns.profile_id == profile.id,
+        columns.ours.is_(True),
+        columns.in_reply_to.in_(native_ids),
+        columns.native_id.not_in([post.native_id for post in besides]),
+    )
+    return list(session.execute(query).scalars())
+
+
+def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | PostRow, *, now: datetime) -> None:
     """An own post that no reply row explains is a person's answer in the network's own app: it cancels the plan, stops
     both clocks and closes the case at its own time."""
     replies = c(ReplyRow)
@@ -237,7 +259,7 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost, *, 
     ).first():
         return
     without_address = session.execute(
-        select(ReplyRow)
+        select(ReplyRow, PostRow)
         .join(PostRow, c(PostRow).id == replies.post_id)
         .where(
             replies.profile_id == profile.id,
@@ -246,17 +268,28 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost, *, 
             c(PostRow).thread_root == post.thread_root,
         )
         .order_by(replies.id)
-    ).scalars()
-    for row in without_address:
-        if same_text(row.text, post.text):
-            _adopt(session, row, post, now=now)
-            return
+    ).all()
+    alike = [(row, asked) for row, asked in without_address if same_text(row.text, post.text)]
+    exact = [row for row, asked in alike if post.in_reply_to in (None, asked.native_id)]
+    # some networks file a reply under the top of a branch; then only an only candidate can be meant
+    branch = [row for row, asked in alike if post.in_reply_to in _addresses(asked)]
+    if exact or len(branch) == 1:
+        _adopt(session, (exact or branch)[0], post, now=now)
+        return
+    if branch:
+        return  # ours, but nobody can say which: the look-up of each decides
     answered = _answered_conversations(session, profile, post)
     for conversation in answered:
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
 
 
-def _adopt(session: Session, row: ReplyRow, post: FetchedPost, *, now: datetime) -> None:
+def _addresses(post: PostRow) -> set[str]:
+    """What a network may call the place of an answer to ``post``."""
+    native = post.native or {}
+    return {str(value) for value in (post.in_reply_to, native.get("id"), native.get("parent")) if value}
+
+
+def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now: datetime) -> None:
     """A reply of ours that was doubtful, or settled by a person who did not give its address, is seen on the network."""
     assert row.id is not None
     conversation = session.get(ConversationRow, row.conversation_id)
@@ -275,29 +308,23 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost, *, now: datetime)
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=False, actor="outbox")
 
 
-def _answered_conversations(session: Session, profile: Profile, post: FetchedPost) -> list[ConversationRow]:
-    """Whom an own post speaks to: the author of its direct parent; without a known parent, every customer of the thread
-    who was there before it."""
-    if post.in_reply_to is None:
-        return []  # an announcement of ours, not an answer
+def _answered_conversations(session: Session, profile: Profile, post: FetchedPost | PostRow) -> list[ConversationRow]:
+    """Whom an own post speaks to: the first customer above it, past further parts of our own. Nobody, where it hangs under
+    our own announcement, or under a post that we have not seen (then it is asked again when that one comes in)."""
     posts = c(PostRow)
-    parent = session.execute(
-        select(PostRow).where(posts.profile_id == profile.id, posts.native_id == post.in_reply_to)
-    ).scalar_one_or_none()
-    query = select(ConversationRow).where(c(ConversationRow).profile_id == profile.id)
-    if parent is not None and not parent.ours:
-        query = query.where(c(ConversationRow).id == parent.conversation_id)
-    else:
-        customers = select(posts.conversation_id).where(
-            posts.profile_id == profile.id,
-            posts.thread_root == post.thread_root,
-            posts.ours.is_(False),
-            posts.created_at < post.created_at,
-        )
-        if parent is not None and post.in_reply_to == post.thread_root:
-            return []  # our own comment right under our own announcement
-        query = query.where(c(ConversationRow).id.in_(customers))
-    return list(session.execute(query).scalars())
+    above, seen = post.in_reply_to, {post.native_id}
+    while above is not None and above not in seen:
+        seen.add(above)
+        parent = session.execute(
+            select(PostRow).where(posts.profile_id == profile.id, posts.native_id == above)
+        ).scalar_one_or_none()
+        if parent is None:
+            return []
+        if not parent.ours:
+            conversation = session.get(ConversationRow, parent.conversation_id)
+            return [conversation] if conversation is not None else []
+        above = parent.in_reply_to
+    return []
 
 
 def record_person_answer(
@@ -311,15 +338,9 @@ def record_person_answer(
 ) -> None:
     """A person answered ``conversation`` at ``at``: automatic plans end, both clocks stop, the case is answered."""
     assert conversation.id is not None
-    outbox.cancel_planned(
-        session,
-        now=now,
-        reason="a person answered" + (" in the network's own app" if natively else ""),
-        conversation_id=conversation.id,
-        sent_by=SentBy.ROBOT,
-    )
     earlier = conversation.person_answered_at
-    conversation.person_answered_at = at if earlier is None else max(earlier, at)
+    at = at if earlier is None else max(earlier, at)  # an older answer that is read later brings nothing back
+    conversation.person_answered_at = at
     later = session.execute(
         select(func.min(c(PostRow).created_at)).where(
             c(PostRow).conversation_id == conversation.id,
@@ -331,6 +352,13 @@ def record_person_answer(
     conversation.waiting_since = later
     session.add(conversation)
     if later is None:
+        outbox.cancel_planned(
+            session,
+            now=now,
+            reason="a person answered" + (" in the network's own app" if natively else ""),
+            conversation_id=conversation.id,
+            sent_by=SentBy.ROBOT,
+        )
         escalations.answered(session, conversation.id, at=at, now=now, natively=natively, actor=actor)
 
 
@@ -357,13 +385,15 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
     count = 0
     for item in gone:
         row = session.execute(
-            select(PostRow).where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
+            select(PostRow)
+            .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
+            .with_for_update()
         ).scalar_one_or_none()
         if row is None or row.deleted_at is not None:
             continue
         assert row.id is not None
         count += 1
-        outbox.cancel_planned(session, now=now, reason="the customer deleted the post", post_id=row.id)
+        cancelled = outbox.cancel_planned(session, now=now, reason="the customer deleted the post", post_id=row.id)
         escalations.mark_deleted(session, row.conversation_id, post_id=row.id, now=now)
         row.text, row.raw, row.media, row.deleted_at = "", None, None, now
         if row.state in ("new", "waiting"):
@@ -375,5 +405,34 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
         session.execute(
             update(ReplyRow).where(c(ReplyRow).post_id == row.id, c(ReplyRow).state == "cancelled").values(text="")
         )
+        if cancelled:
+            _decide_the_next(session, row, now=now)
         note(session, at=now, actor=ROBOT, verb="erased deleted", subject="post", subject_id=row.id)
     return count
+
+
+def _decide_the_next(session: Session, deleted: PostRow, *, now: datetime) -> None:
+    """Delete and write again is common: what the deleted post's text stood for is decided anew for the post that stands."""
+    columns = c(PostRow)
+    session.flush()
+    standing = (
+        session.execute(
+            select(PostRow)
+            .where(
+                columns.conversation_id == deleted.conversation_id,
+                columns.ours.is_(False),
+                columns.deleted_at.is_(None),
+                columns.outcome == "escalated",
+                columns.state == "judged",
+            )
+            .order_by(columns.created_at)
+        )
+        .scalars()
+        .all()
+    )
+    conversation = session.get(ConversationRow, deleted.conversation_id)
+    if not standing or conversation is None or conversation.waiting_since is None:
+        return
+    conversation.waiting_since = max(conversation.waiting_since, standing[0].created_at)
+    standing[-1].state, standing[-1].due_at, standing[-1].attempts = "waiting", now, 0
+    session.add_all([conversation, standing[-1]])

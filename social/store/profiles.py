@@ -71,6 +71,7 @@ def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datet
             _drop_plans(session, row.id or 0, now=now)
         if row.network != item.network:
             row.network, row.cursor, row.account_id = item.network, None, None
+            row.first_polled_at, row.last_polled_at = None, None  # what lies there is history to us
         if row.state != "active":
             row.state, row.due_at = "active", now
         if row.due_at is not None and row.due_at > now:

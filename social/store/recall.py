@@ -145,13 +145,23 @@ def conversation_facts(
         acknowledged=any(reply.kind == ReplyKind.ACKNOWLEDGEMENT.value for reply in of_contact),
         handed_over=conversation.handed_over_at is not None
         or any(reply.kind == ReplyKind.HAND_OVER.value for reply in counted),
-        silenced=conversation.silenced_at is not None,
+        silenced=conversation.silenced_at is not None and not _confirmation_fell_through(conversation, robot),
         person_acting=taken or (answered is not None and answered > now - REOPEN_WITHIN),
         automatic_replies=sum(
             reply.state in (ReplyState.SENT.value, ReplyState.UNKNOWN.value, ReplyState.SENDING.value)
             for reply in robot
         )
         + len(rehearsed),
+    )
+
+
+def _confirmation_fell_through(conversation: ConversationRow, robot: Sequence[ReplyRow]) -> bool:
+    """The hand-over was planned and cancelled (an edit, a fact that went stale): it may be planned once more."""
+    confirmations = [reply for reply in robot if reply.kind == ReplyKind.HAND_OVER.value]
+    return (
+        conversation.handed_over_at is None
+        and bool(confirmations)
+        and all(reply.state == ReplyState.CANCELLED.value for reply in confirmations)
     )
 
 

@@ -11,14 +11,15 @@ import pytest
 
 from social.clock import SteppedClock
 from social.domain.errors import Uncertain
+from social.engine import people
 from social.engine.schedule import run_stepped
 from social.ports import Idempotency
 from social.store import schema
 from social.store.session import Database
-from tests.cast import PIOTR, at
+from tests.cast import MAREK, PIOTR, SHOP, at
 from tests.factories import desk_for, post
 from tests.fakes import FAKE_RULES, FakeConnector, Killed
-from tests.story.telling import alerts, case_of, cases, leases_run_out, posts, replies
+from tests.story.telling import NETWORK_RULES, alerts, case_of, cases, leases_run_out, posts, replies, the_case
 
 
 @pytest.fixture
@@ -72,6 +73,56 @@ def test_it_sends_the_reply_once_when_it_is_killed_between_intent_and_wire(
     run_stepped(restarted, clock, until=at("2026-11-20 12:00"))
 
     assert len(network.public_replies) == 1
+
+
+def test_it_does_not_follow_a_person_with_a_reply_that_came_back_from_the_wire(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    network.publishes(post("Gdzie paczka?", when=at("2026-11-20 10:00")))
+    network.fails("reply", Uncertain("time-out"))  # it never arrived, but nobody knows yet
+    run_stepped(desk, clock, until=at("2026-11-20 10:41"))
+    assert [row.state for row in replies(database)] == ["sending"]
+
+    people.answer(database, NETWORK_RULES, the_case(database), "Jutro u Pani.", user=MAREK, now=clock.now())
+    run_stepped(desk, clock, until=at("2026-11-20 10:45"))
+    leases_run_out(database)
+    run_stepped(desk, clock, until=at("2026-11-20 12:00"))
+
+    assert [reply.text for reply in network.public_replies] == ["Jutro u Pani."]
+    assert [row.state for row in replies(database)] == ["cancelled", "sent"]
+
+
+def test_it_decides_again_for_the_post_that_stands_when_the_first_was_deleted(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    first = network.publishes(post("Gdzie pazcka?", when=at("2026-11-20 10:00")))
+    second = network.publishes(post("Gdzie paczka?", when=at("2026-11-20 10:03"), thread_root=first.native_id))
+    run_stepped(desk, clock, until=at("2026-11-20 10:10"))
+    network.deletes(first.native_id)
+
+    run_stepped(desk, clock, until=at("2026-11-20 12:00"))
+
+    assert [reply.in_reply_to for reply in network.public_replies] == [second.native_id]
+
+
+def test_it_knows_a_second_part_of_an_answer_from_an_answer_to_everybody(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    announced = network.publishes(post("Nowość!", when=at("2026-11-20 09:56"), by=SHOP, ours=True))
+    hers = network.publishes(post("Ile?", when=at("2026-11-20 10:00"), thread_root=announced.native_id))
+    his = network.publishes(post("Kiedy?", when=at("2026-11-20 10:01"), by=PIOTR, thread_root=announced.native_id))
+    part_one = network.answers_by_hand(hers, "Dziesięć", when=at("2026-11-20 10:10"))
+    network.answers_by_hand(part_one, "złotych.", when=at("2026-11-20 10:11"))
+
+    run_stepped(desk, clock, until=at("2026-11-20 12:00"))
+
+    assert [written.to for written in network.written] == [his.native_id]
 
 
 def test_it_asks_a_person_where_nobody_can_tell_whether_a_reply_appeared(

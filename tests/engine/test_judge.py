@@ -1,0 +1,339 @@
+"""From a remembered post to a recorded decision: nothing is lost when the model, a post or the network misbehaves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from responders.snapshot import Limits
+from social.clock import SteppedClock
+from social.domain.assessment import RULES_ONLY, Assessment, TextToAssess, Urgency
+from social.domain.errors import StoreError, Unreachable
+from social.domain.post import Author, ProfileMode
+from social.engine import line
+from social.engine.claims import MAXIMUM_ATTEMPTS
+from social.engine.desk import Leases
+from social.engine.schedule import run_stepped
+from social.store.mapping import Profile
+from social.store.session import Database
+from social.store.tables import AssessmentRow, DecisionRow
+from tests.cast import ANNA, PIOTR, at
+from tests.engine.looking import pragma, rows
+from tests.factories import assessment, desk_for, post, profile, remembered
+from tests.fakes import FAKE_CAPABILITIES, FakeClassifier, FakeConnector
+from tests.story.telling import case_of, cases, leases_run_out, posts, replies
+from triage.load import rules_only
+
+TEN = at("2026-11-20 10:00")  # a Friday
+FAR_AHEAD = datetime(
+    9999, 12, 31, 23, 30, tzinfo=UTC
+)  # no minute 40 after it: an honest date that cannot be worked with
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock(TEN)
+
+
+@pytest.fixture
+def shop(database: Database) -> Profile:
+    return profile(database)
+
+
+class Meanwhile(FakeClassifier):
+    """Something happens while the model thinks."""
+
+    happens: Callable[[], object] | None = None
+
+    def assess(self, texts: Sequence[TextToAssess]) -> list[Assessment]:
+        found = super().assess(texts)
+        if self.happens is not None:
+            self.happens()
+        return found
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+def test_it_goes_on_by_rules_when_the_model_breaks_and_says_so_aloud(
+    database: Database, shop: Profile, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = FakeClassifier()
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=model)
+    desk.fallback = rules_only("the model broke while running")
+    remembered(database, shop, post("Gdzie jest moja paczka?", when=TEN))
+    remembered(database, shop, post("Po kremie mam duszności, wzywam karetkę!", when=TEN, by=PIOTR))
+    model.breaks("the session is gone.")
+
+    assert line.work_through(desk, TEN) == 2
+
+    assert [(row.state, row.outcome) for row in posts(database)] == [("judged", "escalated")] * 2
+    assert {row.model_id for row in rows(database, AssessmentRow)} == {RULES_ONLY.id}
+    assert len(cases(database)) == 2
+    errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "THE MODEL IS BROKEN" in errors[0] and "the session is gone." in errors[0]
+
+    remembered(database, shop, post("A druga?", when=TEN + timedelta(minutes=1)))
+    line.work_through(desk, TEN + timedelta(minutes=1))
+    assert model.asked == []  # it is not tried again and again; the restart after the repair does
+    assert {row.state for row in posts(database)} == {"judged"}
+
+
+def test_it_asks_the_model_once_for_a_whole_batch_and_never_twice_for_one_revision(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    model = FakeClassifier()
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=model, closed_notice=False)
+    night = at("2026-11-23 08:30")  # a Monday, half an hour before opening: decided again at nine
+    clock.advance_to(night)
+    for number in range(5):
+        author = Author(native_id=f"c{number}")
+        remembered(database, shop, post(f"Pytanie {number}.", when=night, by=author))
+
+    assert line.work_through(desk, night) == 5
+    assert {row.state for row in posts(database)} == {"waiting"}
+    assert line.work_through(desk, at("2026-11-23 09:00")) == 5
+
+    assert sorted(model.asked) == [f"Pytanie {number}." for number in range(5)]
+    assert len(rows(database, DecisionRow)) == 10
+    assert [row.state for row in replies(database)] == ["planned"] * 5
+
+
+def test_it_takes_no_more_than_a_batch_at_once(database: Database, shop: Profile, clock: SteppedClock) -> None:
+    desk = desk_for(database, clock, FakeConnector(clock))
+    desk.batch = 2
+    for number in range(5):
+        remembered(database, shop, post(f"{number}", when=TEN, by=Author(native_id=f"c{number}")))
+
+    assert [line.work_through(desk, TEN) for _ in range(4)] == [2, 2, 1, 0]
+
+
+# --- one bad post -----------------------------------------------------------------------------------------------------
+
+
+def test_it_sets_one_bad_post_aside_with_a_case_and_records_the_rest(
+    database: Database, shop: Profile, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = desk_for(database, clock, FakeConnector(clock))
+    remembered(database, shop, post("Dobre.", when=TEN))
+    remembered(database, shop, post("Z przyszłości.", when=FAR_AHEAD, by=PIOTR), now=TEN)
+    remembered(database, shop, post("Też dobre.", when=TEN, by=Author(native_id="c3")))
+
+    assert line.work_through(desk, TEN) == 3
+    assert line.work_through(desk, TEN) == 0  # it does not come again and again
+
+    assert {row.text: row.state for row in posts(database)} == {
+        "Dobre.": "judged",
+        "Też dobre.": "judged",
+        "Z przyszłości.": "failed",
+    }
+    (bad,) = [case for case in cases(database) if case.rule == "failed"]
+    assert (bad.state, bad.urgency) == ("open", "high")
+    assert "could not be judged (OverflowError)" in bad.reason
+    assert len(replies(database)) == 2
+    assert "a batch of 3 posts could not be recorded" in caplog.text
+
+
+def test_it_sets_a_judgement_aside_that_the_database_will_not_take(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    nonsense = replace(assessment(), vector="no bytes")  # type: ignore[arg-type]  # a plug-in's mistake
+    model = FakeClassifier().judges("Zepsute", nonsense)
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=model)
+    remembered(database, shop, post("Dobre.", when=TEN))
+    remembered(database, shop, post("Zepsute.", when=TEN, by=PIOTR))
+
+    line.work_through(desk, TEN)
+
+    assert {row.text: row.state for row in posts(database)} == {"Dobre.": "judged", "Zepsute.": "failed"}
+    assert sorted(case.rule for case in cases(database)) == ["failed", "open"]
+
+
+class Kills(FakeClassifier):
+    """A text that kills whoever reads it."""
+
+    def assess(self, texts: Sequence[TextToAssess]) -> list[Assessment]:
+        raise MemoryError
+
+
+def test_it_gives_people_a_post_that_kills_every_judge(database: Database, shop: Profile, clock: SteppedClock) -> None:
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=Kills())
+    desk.leases = Leases(triage=timedelta(0))  # as if each attempt were a restart after the lease
+    remembered(database, shop, post("Bomba.", when=TEN))
+
+    for _ in range(MAXIMUM_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            line.work_through(desk, TEN)
+    assert line.work_through(desk, TEN) == 0
+
+    (row,) = posts(database)
+    assert (row.state, row.outcome, row.reason) == (
+        "failed",
+        "escalated",
+        "failed: broke the program each time it was tried",
+    )
+    assert (case_of(database).rule, case_of(database).urgency) == ("failed", "high")
+
+
+def test_it_keeps_a_batch_for_later_when_the_database_is_the_trouble(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    model = Meanwhile()
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=model)
+    remembered(database, shop, post(when=TEN))
+    model.happens = lambda: pragma(database, "query_only=ON")
+    with pytest.raises(StoreError, match="read-only"):
+        line.work_through(desk, TEN)
+    assert cases(database) == []
+
+    model.happens = None
+    pragma(database, "query_only=OFF")
+    leases_run_out(database)
+    assert line.work_through(desk, TEN) == 1
+    assert [row.state for row in posts(database)] == ["judged"]
+    assert len(cases(database)) == 1
+
+
+# --- one customer, several posts --------------------------------------------------------------------------------------
+
+
+def test_it_counts_two_posts_of_one_customer_in_one_batch_as_one_contact(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    desk = desk_for(database, clock, FakeConnector(clock))
+    first = post("Gdzie paczka?", when=at("2026-11-20 09:57"))
+    second = post("Numer 12.", when=at("2026-11-20 09:59"), thread_root=first.native_id)
+    remembered(database, shop, first, second)
+
+    assert line.work_through(desk, TEN) == 2
+
+    assert [row.due_at for row in replies(database)] == [at("2026-11-20 10:37")]
+    assert len(cases(database)) == 1
+    joined = posts(database)[1]
+    assert joined.reason is not None and joined.reason.startswith("one-text-a-contact")
+
+
+def test_it_stops_at_an_authors_hourly_limit_inside_one_batch(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    desk = desk_for(database, clock, FakeConnector(clock))
+    desk.limits = Limits(per_author_an_hour=2)
+    for number in range(4):
+        remembered(database, shop, post(f"Wątek {number}.", when=TEN, native_id=f"w{number}", by=ANNA))
+
+    line.work_through(desk, TEN)
+
+    assert len(replies(database)) == 2
+    assert len(cases(database)) == 4
+    assert [row.reason.split(":")[0] for row in posts(database)].count("limit") == 2
+
+
+def test_it_judges_a_post_again_that_was_edited_while_the_model_thought(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    model = Meanwhile().judges("dwie", urgency=Urgency.HIGH)
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=model)
+    asked = post("Gdzie moja paczka?", when=TEN)
+    remembered(database, shop, asked)
+    changed = replace(asked, text="Gdzie moje dwie paczki?", revision="2", edited_at=TEN)
+    model.happens = lambda: remembered(database, shop, changed, now=TEN)
+
+    line.work_through(desk, TEN)
+    assert cases(database) == replies(database) == rows(database, AssessmentRow) == []
+    assert [row.state for row in posts(database)] == ["new"]
+
+    model.happens = None
+    line.work_through(desk, TEN)
+    assert case_of(database).urgency == "high"
+    assert [(row.revision_number, row.urgency) for row in rows(database, AssessmentRow)] == [(2, "high")]
+
+
+# --- after a gap ------------------------------------------------------------------------------------------------------
+
+
+def test_it_gives_a_post_to_people_when_its_thread_cannot_be_read_after_a_gap(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    remembered(database, shop, network.publishes(post(when=at("2026-11-20 09:50"))), now=TEN, after_gap=True)
+    network.fails("thread", Unreachable("HTML instead of JSON."))
+
+    run_stepped(desk, clock, until=at("2026-11-20 11:30"))
+
+    assert network.public_replies == replies(database) == []
+    assert (case_of(database).rule, case_of(database).state) == ("after-gap", "open")
+
+
+def test_it_gives_a_post_to_people_where_no_thread_can_be_read_at_all(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock, capabilities=replace(FAKE_CAPABILITIES, threads=False))
+    desk = desk_for(database, clock, network)
+    remembered(database, shop, network.publishes(post(when=at("2026-11-20 09:50"))), now=TEN, after_gap=True)
+
+    run_stepped(desk, clock, until=at("2026-11-20 11:30"))
+
+    assert network.public_replies == replies(database) == []
+    assert case_of(database).rule == "after-gap"
+
+
+def test_it_finds_the_answer_that_a_colleague_gave_while_nobody_polled(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    asked = network.publishes(post(when=at("2026-11-20 09:45")))
+    network.answers_by_hand(asked, "Już jedzie.", when=at("2026-11-20 09:50"))
+    remembered(database, shop, asked, now=TEN, after_gap=True)
+
+    line.work_through(desk, TEN)
+
+    assert replies(database) == []
+    assert len(network.calls) == network.calls.count("thread") == 1
+
+
+# --- modes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "planned", "said"),
+    [
+        (ProfileMode.OFF, 0, "-> escalated (profile-off)"),
+        (ProfileMode.DRY_RUN, 1, "acknowledgement would be due Fri 10:40"),
+        (ProfileMode.ACKNOWLEDGE, 1, "acknowledgement due Fri 10:40"),
+    ],
+)
+def test_it_opens_a_case_in_every_mode_and_plans_a_text_only_where_the_robot_may_write(
+    database: Database,
+    clock: SteppedClock,
+    caplog: pytest.LogCaptureFixture,
+    mode: ProfileMode,
+    planned: int,
+    said: str,
+) -> None:
+    caplog.set_level(logging.INFO, logger="social.judge")
+    desk = desk_for(database, clock, FakeConnector(clock), mode=mode)
+    remembered(database, profile(database, network="fake", mode=mode), post(when=TEN))
+
+    line.work_through(desk, TEN)
+
+    assert len(replies(database)) == planned
+    assert case_of(database).state == "open"
+    assert said in caplog.text
+
+
+def test_its_log_never_holds_a_customers_words(
+    database: Database, shop: Profile, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    network = FakeConnector(clock)
+    network.publishes(post("Mój tajny numer to kanarek-77.", when=TEN))
+    run_stepped(desk_for(database, clock, network), clock, until=at("2026-11-20 11:00"))
+    assert len(network.public_replies) == 1
+    assert "kanarek-77" not in caplog.text
