@@ -207,10 +207,45 @@ def _hanging_up(connection: HTTPConnection, after: float) -> Any:
                 # not the TLS socket's own shutdown, which would first wait for the other side
                 socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
-    watch = threading.Timer(after, hang_up)
-    watch.daemon = True
-    watch.start()
-    try:
+    with _WATCH.unless_done_within(after, hang_up):
         yield
-    finally:
-        watch.cancel()
+
+
+class _Watch:
+    """One thread for the deadlines of all requests: a timer each would start a thread for every request."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def unless_done_within(self, seconds: float, action: Callable[[], None]) -> Any:
+        mine, deadline = object(), monotonic() + seconds
+        with self._changed:
+            soonest = all(deadline < other for other, _ in self._waiting.values())
+            self._waiting[mine] = (deadline, action)
+            if self._thread is None or not self._thread.is_alive():  # not alive: this process was forked
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif soonest:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting.pop(mine, None)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = monotonic()
+                for mine, (deadline, action) in list(self._waiting.items()):
+                    if deadline <= now:
+                        del self._waiting[mine]
+                        action()
+                soonest = min((deadline for deadline, _ in self._waiting.values()), default=None)
+                self._changed.wait(None if soonest is None else max(0.0, soonest - monotonic()))
+
+
+_WATCH = _Watch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def probabilities(logits: NDArray[Any], temperature: float) -> Floats:
+def probabilities(logits: NDArray[Any], temperature: float, bias: Sequence[float] = ()) -> Floats:
     """Softmax of ``logits`` [B, labels] divided by ``temperature`` (Guo et al. 2017, "On calibration of modern neural
-    networks"): the order stays, the confidence becomes honest. Rows sum to 1; not-a-number stays not-a-number."""
+    networks"): the order stays, the confidence becomes honest. ``bias`` [labels], added after that, corrects for labels
+    that were made more frequent in training than they are among posts (Menon et al. 2021, "Long-tail learning via
+    logit adjustment"); empty means none. Rows sum to 1; not-a-number stays not-a-number."""
     scaled = np.asarray(logits, dtype=np.float64) / temperature
+    if len(bias):
+        scaled = scaled + np.asarray(bias, dtype=np.float64)
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))

@@ -1,7 +1,7 @@
 """A checkpoint folder as it is exported: verified before it is believed. See ``triage/model/`` for the shipped one.
 
 ``heads.json`` names the labels in the order of the logits, the prefix, the longest input, a temperature and the
-threshold of each head, and the SHA-256 of every other file.
+threshold of each head, for a head that needs one a bias for each label, and the SHA-256 of every other file.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ URGENCIES = tuple(Urgency)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSettings:
-    """``temperature`` divides the logits; below ``abstain`` (a probability) the head only gives its best guess."""
+    """``temperature`` divides the logits, ``bias`` (a number a label, or empty for none) is added then; below
+    ``abstain`` (a probability) the head only gives its best guess."""
 
     temperature: float = 1.0
     abstain: float = 0.5
+    bias: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,8 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
             identity=ModelIdentity(id=str(heads["id"]), version=str(heads["version"])),
             prefix=str(heads["prefix"]),
             max_tokens=int(heads["max_tokens"]),
-            sentiment=_head(heads, "sentiment"),
-            urgency=_head(heads, "urgency"),
+            sentiment=_head(heads, "sentiment", len(SENTIMENTS)),
+            urgency=_head(heads, "urgency", len(URGENCIES)),
         )
     except FileNotFoundError as error:
         raise unavailable(f"{Path(error.filename or HEADS).name} is missing", folder) from error
@@ -97,8 +99,11 @@ def _verify_labels(folder: Path, labels: Mapping[str, Any]) -> None:
         raise unavailable(f"{HEADS} has other labels than {[*SENTIMENTS]} and {[*URGENCIES]}", folder)
 
 
-def _head(heads: Mapping[str, Any], name: str) -> HeadSettings:
+def _head(heads: Mapping[str, Any], name: str, labels: int) -> HeadSettings:
     temperature, abstain = float(heads["temperature"][name]), float(heads["abstain"][name])
     if not 0 < temperature < 100 or not 0 <= abstain <= 1:
         raise ValueError(f"{name}: temperature {temperature} or threshold {abstain} out of range")
-    return HeadSettings(temperature=temperature, abstain=abstain)
+    bias = tuple(float(value) for value in heads.get("bias", {}).get(name, ()))
+    if len(bias) not in (0, labels) or not all(-10 <= value <= 10 for value in bias):
+        raise ValueError(f"{name}: bias {list(bias)} is not {labels} numbers from -10 to 10")
+    return HeadSettings(temperature=temperature, abstain=abstain, bias=bias)

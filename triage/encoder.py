@@ -107,8 +107,8 @@ class OnnxEncoder:
             if not np.isfinite(values).all():
                 raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
         return Scores(
-            sentiment=probabilities(sentiment, self.sentiment.temperature),
-            urgency=probabilities(urgency, self.urgency.temperature),
+            sentiment=probabilities(sentiment, self.sentiment.temperature, self.sentiment.bias),
+            urgency=probabilities(urgency, self.urgency.temperature, self.urgency.bias),
             vectors=vectors,
         )
 

@@ -44,8 +44,9 @@ EXPLAINS_CRITICAL = frozenset(
     {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.OUTAGE}
 )
 #: From this probability of critical on, something must explain it. Low on purpose: a person who looks in vain costs a
-#: minute, a cheerful robot under a report of an injury costs much more.
-DOUBT_CRITICAL = 0.35
+#: minute, a cheerful robot under a report of an injury costs much more. It belongs to the bias in ``heads.json``, which
+#: lowers this probability: measured in triage/model/README.md, "Calibration".
+DOUBT_CRITICAL = 0.25
 #: Between these probabilities of "low" nobody knows whether an answer is needed.
 DOUBT_LOW = (0.4, 0.6)
 

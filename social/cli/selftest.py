@@ -72,7 +72,7 @@ def run_selftest(
             "the self-test needs a simulated world.", next_step="Leave out --config, or set [clock] start."
         )
     with tempfile.TemporaryDirectory(prefix="dyzur-selftest-") as folder:
-        world = World(start=start, options=WorldOptions(seed=seed))
+        world = World(start=start, options=WorldOptions(seed=seed, posts_per_day=300.0))
         stepped = SteppedClock(start)
         with SimulatedServer(world, stepped) as server:
             adapted = _adapted(settings, Path(folder), server)
@@ -103,7 +103,7 @@ def run_selftest(
 
 
 def _adapted(settings: Settings, folder: Path, server: SimulatedServer) -> Settings:
-    """The same configuration, pointed at this server and at a fresh database; polled every five minutes."""
+    """The same configuration, pointed at this server and at a fresh database; polled every ten minutes."""
     return settings.model_copy(
         update={
             "home": folder,
@@ -112,7 +112,7 @@ def _adapted(settings: Settings, folder: Path, server: SimulatedServer) -> Setti
                 kind: {**table, "base_url": server.base_url(kind)} for kind, table in settings.connectors.items()
             },
             "profiles": tuple(
-                profile.model_copy(update={"poll_every": timedelta(minutes=5)}) for profile in settings.profiles
+                profile.model_copy(update={"poll_every": timedelta(minutes=10)}) for profile in settings.profiles
             ),
         }
     )

@@ -219,7 +219,7 @@ def test_it_leaves_a_broken_profile_out_with_its_reason_and_opens_the_others(
             live.connector.close()
 
 
-def test_it_names_wrong_options_with_their_line(database: Database, home: Path) -> None:
+def test_it_names_an_option_that_the_connector_does_not_know(database: Database, home: Path) -> None:
     wrong = SHOP.replace('credential = "page"\n', 'credential = "page"\n[profiles.options]\ncolour = "blue"\n')
     judge = FakeClassifier()
     desk = build.open_desk(settings(home, text=wrong), database, SteppedClock(START), judge=(judge, judge))

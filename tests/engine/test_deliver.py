@@ -320,6 +320,7 @@ def test_it_leaves_all_writing_alone_while_the_network_asks_to_wait(
     told: Told, new_database: Callable[[], Database], network: FakeConnector
 ) -> None:
     second = remembered(told.database, told.shop, network.publishes(post(when=ASKED, by=PIOTR)))
+    case(told.database, second)
     planned(told.database, second)
     network.fails("reply", RateLimited("slow down.", until=at("2026-11-20 10:50"), scope="write"))
     told.deliver()

@@ -26,7 +26,7 @@ from social.store import control
 from social.store.session import Database
 from tests.cast import PIOTR, WARSAW, at
 from tests.engine.looking import eventually
-from tests.factories import desk_for, planned, post, profile, remembered
+from tests.factories import case, desk_for, planned, post, profile, remembered
 from tests.fakes import FakeClassifier, FakeConnector
 from tests.story.telling import cases, posts, replies
 
@@ -80,6 +80,7 @@ def test_it_runs_only_the_parts_that_are_asked_for(
     shop = profile(database, now=machine_now(), first_polled_at=machine_now() - AN_HOUR_AGO)
     remembered(database, shop, post("Zapamiętane.", when=machine_now()))
     answered = remembered(database, shop, post("Odpowiedziane.", when=machine_now(), by=Author(native_id="c3")))
+    case(database, answered)
     planned(database, answered, due_at=machine_now())
 
     with running(desk, part) as daemon:
@@ -132,6 +133,7 @@ def due_replies(database: Database, count: int) -> None:
     shop = profile(database, now=now, first_polled_at=now - AN_HOUR_AGO)
     for number in range(count):
         row_id = remembered(database, shop, post(f"{number}", when=now, by=Author(native_id=f"c{number}")))
+        case(database, row_id)
         planned(database, row_id, due_at=now)
 
 
@@ -180,6 +182,7 @@ def test_it_complains_once_of_a_loop_that_breaks_again_and_again_and_the_others_
     desk = real_desk(database, network)
     desk.leases = Leases(poll=timedelta(0))  # so that every tick runs into it
     due_replies(database, 2)
+    remembered(database, profile(database, now=machine_now(), first_polled_at=None), post("Nowe.", when=machine_now()))
     with running(desk):
         eventually(lambda: network.calls.count("fetch") > MAXIMUM_ATTEMPTS + 1, what="the failing poll")
         eventually(lambda: states(database).count("sent") == 2, what="the replies")

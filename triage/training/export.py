@@ -16,16 +16,21 @@ from typing import Any
 
 import numpy as np
 
+from triage.prepare import prepare
+from triage.rules import Hit, rule_book
 from triage.training import data as sets
 from triage.training.data import ABSENT, SENTIMENT, URGENCY, Example
 from triage.training.evaluate import (
     Runner,
+    cross_validate,
     dev_sets,
     fit_abstention,
+    fit_bias,
     fit_temperature,
     onnx_runner,
     openvino_runner,
     predict,
+    score,
     softmax,
 )
 from triage.training.graph import build_model
@@ -35,6 +40,8 @@ MAX_TOKENS = 128
 MODEL_ID = "dyzur-triage-small"
 LANGUAGES = ("pl", "en", "de", "es", "fr", "it", "pt")
 FILES = ("model.onnx", "tokenizer.json", "tokenizer_config.json", "config.json")
+#: A corpus text counts a quarter in the bias: the corpus is full of critical texts on purpose, posts are not.
+CORPUS_COUNTS = 0.25
 CALIBRATED_ON = {
     "sentiment": ("tweeteval_sentiment", "brand_products", "poleval2024_sentences", sets.CORPUS),
     "urgency": ("urgency_gold", sets.CORPUS),
@@ -46,20 +53,57 @@ def write_model(state: dict[str, np.ndarray], config: Any, path: Path, *, int8: 
     path.write_bytes(build_model(state, config, int8=int8).SerializeToString())
 
 
-def calibrate(rows: dict[str, list[Example]], runner: Runner, tokenizer: Any) -> dict[str, dict[str, float]]:
-    """Temperature and abstention limit of each head, on the sets of `CALIBRATED_ON`."""
-    found: dict[str, dict[str, float]] = {"temperature": {}, "abstain": {}}
+def calibrate(rows: dict[str, list[Example]], runner: Runner, tokenizer: Any) -> dict[str, dict[str, Any]]:
+    """Temperature, bias and abstention limit of each head, on the sets of `CALIBRATED_ON`. Prints what urgency's bias does."""
+    found: dict[str, dict[str, Any]] = {"temperature": {}, "bias": {}, "abstain": {}}
     for head, names in CALIBRATED_ON.items():
         used = [row for name in names for row in rows.get(name, []) if getattr(row, head) != ABSENT]
-        logits = predict(runner, tokenizer, [row.text for row in used], prefix=PREFIX, tokens=MAX_TOKENS)[head]
+        texts = [prepare(row.text).text for row in used]
+        logits = predict(runner, tokenizer, texts, prefix=PREFIX, tokens=MAX_TOKENS)[head]
         truth = np.array([getattr(row, head) for row in used])
-        temperature = fit_temperature(logits, truth)
-        found["temperature"][head] = temperature
-        found["abstain"][head] = fit_abstention(softmax(logits, temperature), truth)
+        if head == "urgency":
+            weights = np.array([CORPUS_COUNTS if row.source == sets.CORPUS else 1.0 for row in used])
+            temperature, bias = fit_bias(logits, truth, weights)
+            _tell(used, texts, truth, logits, softmax(logits, temperature, bias).argmax(axis=1), weights)
+        else:
+            temperature, bias = fit_temperature(logits, truth), [0.0] * logits.shape[1]
+        found["temperature"][head], found["bias"][head] = temperature, bias
+        found["abstain"][head] = fit_abstention(softmax(logits, temperature, bias), truth)
     return found
 
 
-def write_heads(out: Path, fitted: dict[str, dict[str, float]], version: str) -> None:
+def _tell(
+    rows: Sequence[Example],
+    texts: Sequence[str],
+    truth: np.ndarray,
+    logits: np.ndarray,
+    fitted: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    """Macro-F1 of urgency without the bias, with it, and with biases fitted on other folds; alone and under the rules."""
+    groups = [f"{row.source} {row.lang}" for row in rows]
+    book = rule_book()
+    floors = np.array([min((_place(hit) for hit in book.judge(text)), default=len(URGENCY)) for text in texts])
+    for name, chosen in (
+        ("no bias", logits.argmax(axis=1)),
+        ("bias", fitted),
+        ("bias, 5 folds", cross_validate(logits, truth, weights, groups)),
+    ):
+        for group in sorted(set(groups)):
+            keep = np.array([one == group for one in groups])
+            alone, both = (score(truth[keep], c[keep]).macro_f1 for c in (chosen, np.minimum(chosen, floors)))
+            print(f"urgency, {name:14} {group:18} macro-F1 {alone:.3f} alone, {both:.3f} under the rules")
+        for part in sorted({row.source for row in rows}):
+            critical = np.array([row.source == part for row in rows]) & (truth == URGENCY.index("critical"))
+            recall = [(c[critical] == 0).mean() for c in (chosen, np.minimum(chosen, floors))]
+            print(f"urgency, {name:14} {part:18} recall of critical {recall[0]:.2f} alone, {recall[1]:.2f} under the rules")
+
+
+def _place(hit: Hit) -> int:
+    return len(URGENCY) if hit.floor is None else URGENCY.index(hit.floor.value)
+
+
+def write_heads(out: Path, fitted: dict[str, dict[str, Any]], version: str) -> None:
     heads = {
         "id": MODEL_ID,
         "version": version,
@@ -107,14 +151,24 @@ def prove(exact: Path, shipped: Path, tokenizer: Any, texts: Sequence[str]) -> d
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a stage's folder, as train.py leaves it")
+    parser.add_argument("--checkpoint", type=Path, help="a stage's folder, as train.py leaves it")
     parser.add_argument("--data", type=Path, default=os.environ.get("DYZUR_DATA"), help="for the calibration")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="1")
+    parser.add_argument("--recalibrate", action="store_true", help="only write heads.json anew for the model in OUT")
     parser.add_argument("--proof", type=Path, help="compare with float weights and write the figures here (slow)")
     options = parser.parse_args(arguments)
     if options.data is None:
         parser.error("--data is missing: give the folder that holds train/ and dev/, or set DYZUR_DATA")
+    rows = dev_sets(sets.load_plan(), Path(options.data))
+    if options.recalibrate:
+        from transformers import AutoTokenizer
+
+        fitted = calibrate(rows, onnx_runner(options.out / "model.onnx"), AutoTokenizer.from_pretrained(options.out))
+        write_heads(options.out, fitted, options.version)
+        return
+    if options.checkpoint is None:
+        parser.error("--checkpoint is missing: give a stage's folder, as train.py leaves it")
     from triage.training.train import load_checkpoint
 
     network, tokenizer = load_checkpoint(options.checkpoint)
@@ -122,7 +176,6 @@ def main(arguments: list[str] | None = None) -> None:
     write_model(state, network.encoder.config, options.out / "model.onnx", int8=True)
     tokenizer.save_pretrained(options.out)
     network.encoder.config.save_pretrained(options.out)
-    rows = dev_sets(sets.load_plan(), Path(options.data))
     write_heads(options.out, calibrate(rows, onnx_runner(options.out / "model.onnx"), tokenizer), options.version)
     if options.proof:
         exact = options.proof.with_suffix(".onnx")
