@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,4 +77,4 @@ def _demo(*, speed: float | None, seed: int, port: int, environment: dict[str, s
             environment = {**environment, "DYZUR_CLOCK__SPEED": str(speed)}
         settings = load_settings(file, environment=environment)
         say(f"This demo lives in {folder} and is gone when you stop it.")
-        running.run_settings(settings, seed=seed, command=f"{Path(sys.argv[0]).name} --config {file}")
+        running.run_settings(settings, seed=seed, command=running.called_as(file))

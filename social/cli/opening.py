@@ -32,14 +32,13 @@ def opened_store(config: Path | None) -> Iterator[Opened]:
     from social.store import schema
 
     settings = load_settings(config)
+    missing = _missing_file(settings)
+    if missing is not None:
+        raise DyzurError(
+            "there is no database yet.", resource=str(missing), next_step="Start the desk once: social run"
+        )
     database = build.open_database(settings)
     try:
-        if database.path is not None and not database.path.exists():
-            raise DyzurError(
-                "there is no database yet.",
-                resource=str(database.path),
-                next_step="Start the desk once: social run",
-            )
         schema.require_current(database)
         yield Opened(settings=settings, database=database, clock=_clock_of(settings, database))
     finally:
@@ -53,13 +52,21 @@ def world_now(settings: Settings) -> datetime:
 
     if settings.clock.mode is ClockMode.REAL or settings.clock.start is None:
         return machine_now()
+    if _missing_file(settings) is not None:
+        return settings.clock.start.astimezone(UTC)
     database = build.open_database(settings)
     try:
-        if database.path is not None and not database.path.exists():
-            return settings.clock.start.astimezone(UTC)
         return _clock_of(settings, database).now()
     finally:
         database.close()
+
+
+def _missing_file(settings: Settings) -> Path | None:
+    """The SQLite file that is not there yet. Asked before a database is opened, since opening makes its folder."""
+    name = settings.database.url.removeprefix("sqlite:///")
+    if name == settings.database.url or settings.path(name).exists():
+        return None
+    return settings.path(name)
 
 
 def _clock_of(settings: Settings, database: Database) -> Clock:
@@ -99,6 +106,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def somebody_listens(port: int) -> bool:
+    """Does a program of this machine answer on ``port``?"""
+    import socket
+
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def with_port(config: str, port: int) -> str:

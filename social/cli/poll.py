@@ -117,15 +117,15 @@ def _poll(desk: Any, live: Any, now: datetime) -> tuple[list[dict[str, Any]], in
         unreadable = session.execute(
             select(func.count()).select_from(QuarantineRow).where(c(QuarantineRow).id > aside)
         ).scalar()
-    shown = [
-        {
-            "created_at": post.created_at.isoformat(),
-            "kind": post.kind,
-            "author": handle or native_id,
-            "text": post.text,
-            "ours": post.ours,
-            "permalink": post.permalink,
-        }
-        for post, handle, native_id in rows
-    ]
+        shown = [
+            {
+                "created_at": post.created_at.isoformat(),
+                "kind": post.kind,
+                "author": handle or native_id,
+                "text": post.text,
+                "ours": post.ours,
+                "permalink": post.permalink,
+            }
+            for post, handle, native_id in rows
+        ]
     return shown, unreadable or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from social.cli import logs
-from social.cli.opening import simulator_port
+from social.cli.opening import simulator_port, somebody_listens
 from social.domain.errors import DyzurError
 from social.domain.post import ProfileMode
 from social.ports import Clock
@@ -25,7 +26,7 @@ log = logging.getLogger("social.daemon")
 
 def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -> None:
     """``social run``: upgrade, open, tick until told to stop."""
-    run_settings(load_settings(config), only=only, level=level, command=_command(config))
+    run_settings(load_settings(config), only=only, level=level, command=called_as(config))
 
 
 def run_settings(
@@ -85,6 +86,12 @@ def _world(settings: Settings, database: Database, seed: int | None) -> Iterator
     folder.mkdir(parents=True, exist_ok=True)
     state, history = folder / "simulator.json", folder / "simulator-history.jsonl"
     running = process.find_running(state)
+    if running is None and somebody_listens(port := simulator_port(settings)):
+        raise DyzurError(
+            f"port {port} is taken by another program, so the simulated networks cannot listen there.",
+            resource="[connectors.*] base_url",
+            next_step="Stop that program, or write another port into every base_url.",
+        )
     world = open_clock(settings, database, resume=running is None)
     assert isinstance(world, PacedClock)
     if running is None:
@@ -169,15 +176,15 @@ def _banner(settings: Settings, broken: object, model: str, world: Clock, comman
             log.error("%s IS NOT WATCHED: %s", name, reason)
 
 
-def _command(config: Path | None) -> str:
+def called_as(config: Path | None) -> str:
     """How this program was called, for commands that people can copy."""
     program = sys.argv[0]
     if program.endswith("__main__.py"):
-        return "python -m social.cli"
-    if os.sep in program:
+        program = "python -m social.cli"
+    elif os.sep in program:
         program = os.path.relpath(program)
-        program = program if program.startswith(".") else f".{os.sep}{program}"
-    return f"{program} --config {config}" if config is not None else program
+        program = shlex.quote(program if program.startswith(".") else f".{os.sep}{program}")
+    return f"{program} --config {shlex.quote(str(config))}" if config is not None else program
 
 
 def _say(text: str) -> None:

@@ -51,10 +51,10 @@ class Shop:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
-    def make(cls, folder: Path, *, only: str = "") -> Shop:
+    def make(cls, folder: Path, *, only: str = "", poll_every: str = "1m") -> Shop:
         """The shipped configuration; with ``only``, this one of its profiles."""
         port = free_port()
-        text = with_port(shipped_config(), port).replace('poll_every = "5m"', 'poll_every = "1m"')
+        text = with_port(shipped_config(), port).replace('poll_every = "5m"', f'poll_every = "{poll_every}"')
         if only:
             head, *profiles = text.split("[[profiles]]")
             last, separator, networks = profiles[-1].partition("# --- how the networks")

@@ -154,14 +154,14 @@ def test_it_finishes_the_step_in_hand_when_it_is_stopped(database: Database) -> 
 
 
 def test_it_stops_without_working_through_what_is_left_and_leaves_nothing_in_the_air(database: Database) -> None:
-    network = Slow(seconds=0.1)
+    network = Slow(seconds=0.3)
     desk = real_desk(database, network)
     due_replies(database, 40)
     with running(desk, "respond"):
         eventually(network.began.is_set, what="the first reply")
     left = states(database)
     assert set(left) == {"sent", "planned"}  # never "sending"
-    assert left.count("sent") == len(network.public_replies) < 20
+    assert left.count("sent") == len(network.public_replies) < 40
 
 
 # --- trouble ----------------------------------------------------------------------------------------------------------
@@ -192,26 +192,23 @@ def test_it_complains_once_of_a_loop_that_breaks_again_and_again_and_the_others_
     assert complaints[0].exc_info  # a mistake of ours comes with its trace
 
 
-def test_it_says_in_one_sentence_what_the_database_lacks_and_goes_on_once_it_is_back(
+def test_it_says_in_one_sentence_that_the_database_is_damaged_and_goes_on_once_it_is_restored(
     database: Database, new_database: Callable[[], Database], caplog: pytest.LogCaptureFixture
 ) -> None:
     network = FakeConnector()
     desk = real_desk(database, network)
     database.engine.dispose()  # the daemon's connections are new ones
+    before = new_database()
+    due_replies(before, 1)
+    before.close()
     assert database.path is not None
-    away = database.path.with_suffix(".away")
-    due = new_database()
-    due_replies(due, 1)
-    due.close()
-    for leftover in (f"{database.path}-wal", f"{database.path}-shm"):
-        Path(leftover).unlink(missing_ok=True)
-    shutil.move(database.path, away)
-    database.path.mkdir()  # nothing can be opened there
+    backup = database.path.with_suffix(".backup")
+    database.path.rename(backup)
+    database.path.write_bytes(b"this is no database at all" * 500)
     with running(desk, "respond"):
-        eventually(lambda: "cannot be opened" in caplog.text, what="the complaint")
+        eventually(lambda: "damaged" in caplog.text and "newest backup" in caplog.text, what="the complaint")
         assert "Traceback" not in caplog.text
-        database.path.rmdir()
-        shutil.move(away, database.path)
+        backup.replace(database.path)
         eventually(lambda: network.written, what="the reply")
         eventually(lambda: states(database) == ["sent"], what="the record of it")
 

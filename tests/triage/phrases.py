@@ -332,6 +332,9 @@ I don't need a human, the bot solved it
 Going back to the shop a third time because it's so nice
 Is this a stop motion video?
 Nonstop rain today
+Ktoś zrobił świetną robotę z tą witryną
+Every price is down, lovely sale
+Moja sąsiadka robi zakupy u was kartą
 Nie ma się co martwić, paczka dotarła
 Moglibyście zatrudnić więcej masażystek, było super
 Zawaliliście z kolorem, ale zapach cudny
@@ -366,6 +369,13 @@ fraud | there is an unauthorised charge on my card
 fraud | someone logged into my account and changed my password
 fraud | Dostałam podejrzanego SMS-a z dopłatą do paczki, to wy?
 fraud | Is this email really from you or a scam?
+fraud | Ktoś zrobił zakupy moją kartą zapisaną u was w aplikacji!
+fraud | my card is being charged fraudulently from another account
+fraud | kradzież 50 euro z portfela w pokoju
+safety | Czajnik zepsuty, lada chwila hotel spłonie
+safety | Our son has a peanut allergy and we fly with you today
+safety | your driver cancelled on me, racist and discriminatory
+outage | every doorbell and camera of yours is down
 legal | Zgłaszam sprawę do UOKiK
 legal | mój prawnik się z wami skontaktuje
 legal | spotkamy się w sądzie

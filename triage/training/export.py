@@ -96,7 +96,9 @@ def _tell(
         for part in sorted({row.source for row in rows}):
             critical = np.array([row.source == part for row in rows]) & (truth == URGENCY.index("critical"))
             recall = [(c[critical] == 0).mean() for c in (chosen, np.minimum(chosen, floors))]
-            print(f"urgency, {name:14} {part:18} recall of critical {recall[0]:.2f} alone, {recall[1]:.2f} under the rules")
+            print(
+                f"urgency, {name:14} {part:18} recall of critical {recall[0]:.2f} alone, {recall[1]:.2f} under the rules"
+            )
 
 
 def _place(hit: Hit) -> int:

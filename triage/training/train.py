@@ -124,7 +124,7 @@ def run_stage(
             optimiser.zero_grad(set_to_none=True)
             average.update(network)
             done["samples"] += len(batch)
-            done["loss"] += 0.02 * (float(loss) - done["loss"]) if done["loss"] else float(loss)
+            done["loss"] += 0.02 * (float(loss.detach()) - done["loss"]) if done["loss"] else float(loss.detach())
             if _is_over(done, stage, minutes):
                 break
         done["pool"] += 1

@@ -1,0 +1,46 @@
+"""Scores by hand, and the reader of the weights on broken files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from triage.training.evaluate import calibration_error, fit_temperature, score, softmax
+from triage.weights import WeightsUnreadable, load_torch_state
+
+
+def test_it_scores_as_counted_by_hand() -> None:
+    found = score(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0]))
+    assert found.accuracy == pytest.approx(0.6)
+    assert found.macro_recall == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert found.macro_f1 == pytest.approx((1 / 2 + 2 / 3) / 2)
+
+
+def test_it_counts_overconfidence_as_an_error_of_calibration() -> None:
+    truth = np.array([0, 1, 0, 1])
+    sure_and_half_right = np.array([[0.99, 0.01]] * 4)
+    assert calibration_error(truth, sure_and_half_right) == pytest.approx(0.49)
+    assert calibration_error(np.zeros(4, dtype=int), np.array([[1.0, 0.0]] * 4)) == pytest.approx(0.0)
+
+
+def test_it_softens_an_overconfident_head() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 3, 600)
+    logits = np.eye(3)[np.where(rng.random(600) < 0.6, truth, rng.integers(0, 3, 600))] * 9.0
+    temperature = fit_temperature(logits, truth)
+    assert temperature > 2.0
+    assert calibration_error(truth, softmax(logits, temperature)) < calibration_error(truth, softmax(logits))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x3a\xff\xff\x03abc"])
+def test_it_says_what_is_wrong_with_a_broken_weights_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(WeightsUnreadable, match="export"):
+        load_torch_state(tmp_path)
+
+
+def test_it_says_which_weights_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(WeightsUnreadable, match="missing"):
+        load_torch_state(tmp_path)
