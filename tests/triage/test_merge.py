@@ -108,3 +108,12 @@ def test_a_temperature_softens_and_keeps_the_order() -> None:
     assert cold.sum() == pytest.approx(1.0)
     assert warm.max() < cold.max()
     assert list(cold.argsort()) == list(warm.argsort())
+
+
+def test_it_does_not_send_sure_praise_to_people_for_a_doubt_about_its_urgency() -> None:
+    hesitant = np.array([0.05, 0.15, 0.28, 0.52])
+    praise = replace(OPINION, sentiment=np.array([0.03, 0.03, 0.94]), urgency=hesitant)
+    lukewarm = replace(praise, sentiment=np.array([0.1, 0.4, 0.5]))
+    text = PreparedText(text="Super zapach!")
+    assert Head.NEEDS_REPLY not in merge(text, POLISH, (), praise).abstained
+    assert Head.NEEDS_REPLY in merge(text, POLISH, (), lukewarm).abstained
