@@ -200,8 +200,13 @@ def _model(settings: Settings) -> Iterator[Finding]:
     from social.domain.assessment import RULES_ONLY, TextToAssess
     from social.engine.build import load_judge
 
-    logging.getLogger("social.build").setLevel(logging.CRITICAL)  # what it would shout is told here
-    judge, _ = load_judge(settings)
+    shouting = logging.getLogger("social.build")
+    before = shouting.level
+    shouting.setLevel(logging.CRITICAL)  # what it would shout is told here
+    try:
+        judge, _ = load_judge(settings)
+    finally:
+        shouting.setLevel(before)
     assessment = judge.assess([TextToAssess(text="Paczka nie doszła, a minęły dwa tygodnie.")])[0]
     health = getattr(judge, "health", None)
     state = health() if callable(health) else health
