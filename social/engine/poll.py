@@ -29,8 +29,9 @@ PAGES_A_TURN = 10
 #: How often posts that people still have to answer are looked at again (edits, deletions, answers in the network's app).
 REFRESH_EVERY = timedelta(minutes=15)
 REFRESHED_AT_ONCE = 50
-#: Threads read in one look, in rotation. A reply reads its own thread just before it is sent, whatever this says.
-THREADS_AT_ONCE = 8
+#: Threads read in one look, in rotation: what a poll does not show by itself (it shows our own posts where the network
+#: does). A reply reads its own thread just before it is sent, whatever this says.
+THREADS_AT_ONCE = 4
 RETRY_UNREACHABLE = timedelta(minutes=1)
 RETRY_CREDENTIALS = timedelta(minutes=15)
 

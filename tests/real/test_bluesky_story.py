@@ -6,6 +6,7 @@ The servers' time is the machine's; the desk's clock starts there and jumps ahea
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,6 +44,7 @@ def open_desk(database: Database, clock: SteppedClock, connector: Connector) -> 
         poll_every=timedelta(minutes=10),
     )
     desk.leases = SHORT
+    desk.profiles = {row: replace(live, longest_attempt=timedelta(0)) for row, live in desk.profiles.items()}
     run_stepped(desk, clock, until=clock.now() + timedelta(seconds=1))
     return desk
 
