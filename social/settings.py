@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -431,6 +431,3 @@ def _apply_environment(document: dict[str, Any], environment: Mapping[str, str])
             table[path[-1]] = value
             given[path] = variable
     return given
-
-
-RunPart = Literal["poll", "triage", "respond"]

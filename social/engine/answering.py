@@ -13,14 +13,13 @@ from connectors import registry
 from responders import guard, permission
 from responders.guard import Problem
 from social.domain.assessment import UNKNOWN_LANGUAGE
-from social.domain.decision import PostFacts
 from social.domain.errors import Conflict, DyzurError
 from social.domain.escalation import EscalationState
-from social.domain.post import PostKind
 from social.domain.reply import ACTIVE_STATES, Composed, ReplyKind, ReplyState, SentBy
 from social.ports import ReplyRules, Verdict
 from social.store import control, escalations, outbox, users
 from social.store.journal import note
+from social.store.mapping import facts_from
 from social.store.queue import Seen, excerpt
 from social.store.rows import c
 from social.store.session import Database
@@ -248,14 +247,7 @@ def _choose_post(
     for post in standing:
         found = permission.evaluate(
             context.rules,
-            post=PostFacts(
-                kind=PostKind(post.kind),
-                created_at=post.created_at,
-                summoned=post.summoned,
-                private=post.private,
-                ours=post.ours,
-                history=post.history,
-            ),
+            post=facts_from(post),
             last_customer_post_at=max(item.created_at for item in theirs),
             automatic_replies=0,
             kind=ReplyKind.ANSWER,

@@ -31,14 +31,14 @@ from social.domain.errors import (
     Refused,
     Unreachable,
 )
-from social.domain.post import FetchedPost, Gone, PostKind, PostRef, ProfileMode
+from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
 from social.engine import alerts, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
 from social.store import control, escalations, outbox, posts, profiles
-from social.store.mapping import ref_from
+from social.store.mapping import facts_from, ref_from
 from social.store.recall import conversation_facts, profile_automatic_in_last_hour
 from social.store.rows import c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
@@ -177,14 +177,7 @@ def _load(desk: Desk, claimed: Claim) -> tuple[_Work | None, LiveProfile]:
             author_id=row.author_id,
             revision_number=post.revision_number,
             ref=ref_from(post, author.native_id),
-            post=PostFacts(
-                kind=PostKind(post.kind),
-                created_at=post.created_at,
-                summoned=post.summoned,
-                private=post.private,
-                ours=post.ours,
-                history=post.history,
-            ),
+            post=facts_from(post),
             last_customer_at=conversation.last_customer_at,
             automatic_replies=facts.automatic_replies,
             formal=formal is not None,

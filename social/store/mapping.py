@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from social.domain.assessment import Assessment, Flag, Head, ModelIdentity, Reason, Sentiment, Urgency
-from social.domain.decision import Decision
+from social.domain.decision import Decision, PostFacts
 from social.domain.post import FetchedPost, Media, MediaKind, PostKind, PostRef, ProfileMode
 from social.store.tables import AssessmentRow, DecisionRow, PostRow, ProfileRow
 
@@ -55,6 +55,18 @@ def ref_from(row: PostRow, author_native_id: str) -> PostRef:
         created_at=row.created_at,
         private=row.private,
         native=row.native or {},
+    )
+
+
+def facts_from(row: PostRow) -> PostFacts:
+    """What the row itself says of the post; what its surroundings say is for ``social.store.recall``."""
+    return PostFacts(
+        kind=PostKind(row.kind),
+        created_at=row.created_at,
+        summoned=row.summoned,
+        private=row.private,
+        ours=row.ours,
+        history=row.history,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -13,10 +13,10 @@ from sqlmodel import Session
 from social.domain.assessment import Assessment
 from social.domain.decision import AuthorFacts, ConversationFacts, PostFacts
 from social.domain.escalation import REOPEN_WITHIN, EscalationState
-from social.domain.post import PostKind, PostRef
+from social.domain.post import PostRef
 from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
 from social.store import outbox
-from social.store.mapping import assessment_from, ref_from
+from social.store.mapping import assessment_from, facts_from, ref_from
 from social.store.rows import c
 from social.store.tables import (
     AssessmentRow,
@@ -96,13 +96,8 @@ def recall(
             language_hint=post.language_hint,
             context_language=languages.get(author.id or 0),
             ref=ref_from(post, author.native_id),
-            post=PostFacts(
-                kind=PostKind(post.kind),
-                created_at=post.created_at,
-                summoned=post.summoned,
-                private=post.private,
-                ours=post.ours,
-                history=post.history,
+            post=replace(
+                facts_from(post),
                 to_another_customer=_to_another_customer(post, parents),
                 after_gap=post.after_gap,
                 gap_cleared=post.id in cleared,
