@@ -59,6 +59,11 @@ COMMENT_FIELDS = "id,message,from,created_time,parent{id},permalink_url,message_
 POST_FIELDS = "id,message,story,from,created_time,permalink_url,full_picture"
 NEWEST_FIRST = {"filter": "stream", "order": "reverse_chronological"}
 COMMENTS_WITH_POST = 25
+COMMENTS_OF_POST = (
+    "comments"
+    + "".join(f".{name}({value})" for name, value in NEWEST_FIRST.items())
+    + f".limit({COMMENTS_WITH_POST}){{{COMMENT_FIELDS}}}"
+)
 COMMENTS_PAGE = 100
 #: Comments since a customer's post that are looked through for our answer: ten pages.
 THREAD_PAGES = 10
@@ -66,8 +71,12 @@ THREAD_PAGES = 10
 LONGEST_WALK = 200
 #: The network's ``ids`` parameter takes 50.
 IDS_AT_ONCE = 50
-#: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that come back.
-MARKS_A_POST = 4
+#: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that slid off.
+MARKS_A_POST = 8
+#: Customers go on under a post that newer ones pushed off the first page: so long after the last word there, ...
+WATCHED_FOR = timedelta(days=14)
+#: ... and so often. A round alone would never see it.
+LOOK_BACK_EVERY = timedelta(minutes=10)
 #: Comments appear a little out of order; this much before the newest is looked at again.
 OVERLAP = timedelta(minutes=2)
 #: Clocks of two machines differ.
@@ -166,19 +175,32 @@ class _Round:
     marks: dict[str, _Mark]
     most_marks: int
     first: bool
+    looked_back: datetime
     posts: dict[tuple[str, str], FetchedPost] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
+    on_page: set[str] = field(default_factory=set)
 
     @classmethod
     def begin(cls, cursor: Cursor | None, now: datetime, most_marks: int) -> _Round:
         if cursor is None:
-            return cls(floor=now - SKEW, marks={}, most_marks=most_marks, first=True)
-        marks = {name: _Mark.from_json(kept) for name, kept in cursor["marks"].items()}
-        return cls(floor=kit.moment(cursor["floor"]), marks=marks, most_marks=most_marks, first=False)
+            return cls(floor=now - SKEW, marks={}, most_marks=most_marks, first=True, looked_back=now)
+        return cls(
+            floor=kit.moment(cursor["floor"]),
+            marks={name: _Mark.from_json(kept) for name, kept in cursor["marks"].items()},
+            most_marks=most_marks,
+            first=False,
+            looked_back=kit.moment(cursor.get("looked_back") or cursor["floor"]),
+        )
 
-    def mark(self, name: str) -> _Mark:
-        return self.marks.get(name) or _Mark(since=self.floor)
+    def mark(self, name: str, born: datetime | None = None) -> _Mark:
+        """``born``: nothing under a post is older than the post."""
+        return self.marks.get(name) or _Mark(since=max(self.floor, born or self.floor))
+
+    def slid_off(self, since: datetime) -> list[str]:
+        """Posts with a word since then that are on no edge's first page any more."""
+        gone = self.marks.keys() - EDGES.keys() - self.on_page
+        return sorted(post_id for post_id in gone if self.marks[post_id].since >= since)
 
     def take(self, name: str, mark: _Mark, page: _Items) -> bool:
         """Keep what is new by ``mark``, move the mark of ``name``; true if the page ended before reaching ``mark``."""
@@ -188,7 +210,7 @@ class _Round:
                 self.posts.setdefault((post.native_id, post.revision), post)
         self.quarantined += [bad for bad in page.quarantined if bad.native_id is None or bad.native_id not in mark.seen]
         unread = [bad.native_id for bad in page.quarantined if bad.native_id is not None]
-        self.marks[name] = self.mark(name).after(times).knowing(unread)
+        self.marks[name] = self.marks.get(name, mark).after(times).knowing(unread)
         oldest = min(times.values(), default=None)
         return page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
 
@@ -209,6 +231,7 @@ class _Round:
             quarantined=tuple(self.quarantined),
             cursor={
                 "floor": self.floor.isoformat(),
+                "looked_back": self.looked_back.isoformat(),
                 "marks": {name: self.marks[name].to_json() for name in self._kept()},
                 "pending": left,
             },
@@ -318,7 +341,21 @@ class FacebookConnector:
         for edge in self._edges():
             page = self._posts(edge, limit=self._options.watched_posts)
             self._take_posts(turn, edge, turn.mark(edge), page)
+        if self._clock.now() - turn.looked_back >= LOOK_BACK_EVERY:
+            self._look_back(turn)
         return turn.page(())
+
+    def _look_back(self, turn: _Round) -> None:
+        """What was said under older posts since."""
+        older = turn.slid_off(self._clock.now() - WATCHED_FOR)
+        found = self._objects(older, COMMENTS_OF_POST)
+        for post_id in older:
+            if post_id in found:
+                comments = self._embedded(post_id, found[post_id].get("comments"))
+                self._take_comments(turn, post_id, turn.mark(post_id), comments)
+            else:
+                del turn.marks[post_id]
+        turn.looked_back = self._clock.now()
 
     def _edges(self) -> list[str]:
         switches = {"visitor_posts": self._options.visitor_posts, "tagged": self._options.tagged}
@@ -341,18 +378,20 @@ class FacebookConnector:
         # our own old posts are of no interest, so that edge is never walked
         if turn.take(edge, mark, page) and edge != "published_posts":
             turn.walk_on(edge, mark, page, pages)
+        born = {post.native_id: post.created_at for post in page.posts}
         for item in page.raw:
             post_id = item.get("id")
             if isinstance(post_id, str):
-                self._take_comments(turn, post_id, turn.mark(post_id), self._embedded(post_id, item.get("comments")))
+                turn.on_page.add(post_id)
+                comments = self._embedded(post_id, item.get("comments"))
+                self._take_comments(turn, post_id, turn.mark(post_id, born.get(post_id)), comments)
 
     def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
         if turn.take(post_id, mark, page):
             turn.walk_on(post_id, mark, page, pages)
 
     def _posts(self, edge: str, *, limit: int, after: str | None = None) -> _Items:
-        modifiers = "".join(f".{name}({value})" for name, value in NEWEST_FIRST.items())
-        fields = f"{POST_FIELDS},comments{modifiers}.limit({COMMENTS_WITH_POST}){{{COMMENT_FIELDS}}}"
+        fields = f"{POST_FIELDS},{COMMENTS_OF_POST}"
         me = self.identity().native_id
         answer = self._call(self._graph.get_connections, me, edge, fields=fields, limit=limit, after=after)
         return self._read_page(answer, lambda item: self._post(item, EDGES[edge]))

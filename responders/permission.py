@@ -116,5 +116,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _words(span: timedelta) -> str:
+    if span < timedelta(hours=1):
+        return _count(round(span.total_seconds() / 60), "minute", "minutes")
     hours = round(span.total_seconds() / 3600)
     return _count(hours // 24, "day", "days") if hours > 24 and hours % 24 == 0 else _count(hours, "hour", "hours")

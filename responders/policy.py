@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from responders import timing
 from responders.snapshot import Snapshot
 from responders.view import View
-from social.domain.assessment import Flag, Head, Urgency
+from social.domain.assessment import NOBODY_FLAGS, Flag, Head, Urgency
 from social.domain.decision import Decision, Outcome, PlannedReply
 from social.domain.post import ProfileMode, require_aware
 from social.domain.reply import ReplyKind
 
 #: Stored with every decision; raise it with every change of the table.
-POLICY_VERSION = "1"
+POLICY_VERSION = "2"
 
 #: A post from before the first poll waits in the queue if it is not older than this; older ones are only kept.
 HISTORY_WAITS_WITHIN = timedelta(hours=24)
@@ -57,11 +57,15 @@ def _escalate(reason: str | Callable[[View], str]) -> Callable[[View], Conclusio
 # --- conditions that need more than a line ----------------------------------------------------------------------------
 
 
-def _is_spam(view: View) -> bool:
-    """Spam that somebody should see after all (a critical post called spam, an unsure flag) is not thrown away: it goes
-    on, and gets no automatic text."""
-    unsure = Head.FLAGS in view.snapshot.assessment.abstained
-    return view.has(Flag.SPAM) and not view.pressing and not unsure
+def _for_nobody(flag: Flag) -> Callable[[View], bool]:
+    """Spam, or a machine's answer. What somebody should see after all (a critical post called spam, an unsure flag) is not
+    thrown away: it goes on, and gets no automatic text."""
+
+    def applies(view: View) -> bool:
+        unsure = Head.FLAGS in view.snapshot.assessment.abstained
+        return view.has(flag) and not view.pressing and not unsure
+
+    return applies
 
 
 def _is_old_history(view: View) -> bool:
@@ -125,7 +129,7 @@ def _no_confirmation(view: View) -> str:
         return "it was confirmed before"
     if _automation_ended(view):
         return _why_automation_ended(view)
-    if view.has(Flag.SPAM) or assessment.abstained & {Head.LANGUAGE, Head.FLAGS}:
+    if view.has(*NOBODY_FLAGS) or assessment.abstained & {Head.LANGUAGE, Head.FLAGS}:
         return "the judgement is unsure of the language or of what else the text says"
     if view.snapshot.profile.mode is ProfileMode.OFF:
         return "the profile is off"
@@ -179,7 +183,8 @@ def _closed(view: View) -> Conclusion:
 TABLE: tuple[Rule, ...] = (
     Rule(1, "own-post", lambda view: view.ours, _ignore("our own post")),
     Rule(1, "other-bot", lambda view: view.snapshot.author.is_bot, _ignore("written by another bot")),
-    Rule(1, "spam", _is_spam, _ignore("spam")),
+    Rule(1, "spam", _for_nobody(Flag.SPAM), _ignore("spam")),
+    Rule(1, "auto-reply", _for_nobody(Flag.AUTO_REPLY), _ignore("a machine's answer, not a customer's words")),
     # What the robot may never answer, whatever it says.
     Rule(
         0,
@@ -224,8 +229,8 @@ TABLE: tuple[Rule, ...] = (
     Rule(
         6,
         "perhaps-spam",
-        lambda view: view.has(Flag.SPAM),
-        _escalate("looks like spam and may be more: a person looks"),
+        lambda view: view.has(*NOBODY_FLAGS),
+        _escalate("looks like spam or a machine's answer, and may be more: a person looks"),
     ),
     Rule(5, "automation-ended", _automation_ended, _escalate(_why_automation_ended)),
     Rule(

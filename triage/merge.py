@@ -1,7 +1,7 @@
 """Rules, language and model become one ``Assessment``. Pure, and simple on purpose: everything here can be said aloud.
 
-- Urgency is the most urgent of what the model says and of the floors of the rules that fired. Advertising alone turns
-  ``normal`` into ``low``; it never hides what the model holds to be high or critical.
+- Urgency is the most urgent of what the model says and of the floors of the rules that fired. Advertising or a machine's
+  answer alone turns ``normal`` into ``low``; neither hides what the model holds to be high or critical.
 - A flag comes from a rule and is certain when a rule fires. Where the model sees something critical and no rule can say
   what, the flags are unsure: nobody knows yet whether this is injury, fraud or a lawsuit, and the robot must not talk.
 - ``needs_reply`` is urgency above low, or a flag that asks for people. It is unsure while the model wavers between
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from social.domain.assessment import (
+    NOBODY_FLAGS,
     RULES_ONLY,
     Assessment,
     Flag,
@@ -37,8 +38,8 @@ from triage.rules import Hit
 
 Label = TypeVar("Label")
 
-#: Flags that a person must act on. An opt-out is honoured by the robot itself, spam by nobody.
-PEOPLE_FLAGS = frozenset(Flag) - {Flag.OPT_OUT, Flag.SPAM}
+#: Flags that a person must act on. An opt-out is honoured by the robot itself.
+PEOPLE_FLAGS = frozenset(Flag) - {Flag.OPT_OUT} - NOBODY_FLAGS
 #: Flags that say what is critical about a text.
 EXPLAINS_CRITICAL = frozenset(
     {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.OUTAGE}
@@ -78,7 +79,7 @@ def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], 
     if scores.max() < opinion.urgency_head.abstain or opinion.urgency is None:
         abstained.add(Head.URGENCY)
     low, critical = float(scores[URGENCIES.index(Urgency.LOW)]), float(scores[URGENCIES.index(Urgency.CRITICAL)])
-    decided = bool(flags & PEOPLE_FLAGS) or Flag.SPAM in flags or _floor(hits) is not None
+    decided = bool(flags & (PEOPLE_FLAGS | NOBODY_FLAGS)) or _floor(hits) is not None
     praise = guess is Urgency.LOW and float(opinion.sentiment[SENTIMENTS.index(Sentiment.POSITIVE)]) >= SURE_PRAISE
     if not decided and not praise and (opinion.urgency is None or DOUBT_LOW[0] < low < DOUBT_LOW[1]):
         abstained.add(Head.NEEDS_REPLY)
@@ -106,7 +107,7 @@ def rules_alone(
 ) -> Assessment:
     """The assessment without a model: every head abstains and everything not obviously harmless needs people."""
     flags = flags_of(hits)
-    nobody = (harmless or Flag.SPAM in flags) and not flags & PEOPLE_FLAGS
+    nobody = (harmless or bool(flags & NOBODY_FLAGS)) and not flags & PEOPLE_FLAGS
     urgency = most_urgent(_floor(hits) or Urgency.LOW, Urgency.LOW if nobody else Urgency.NORMAL)
     even = {sentiment: 1 / len(SENTIMENTS) for sentiment in SENTIMENTS}
     return Assessment(
@@ -128,9 +129,9 @@ def rules_alone(
 
 
 def flags_of(hits: Sequence[Hit]) -> frozenset[Flag]:
-    """All flags set; beside one that needs people, nothing is spam."""
+    """All flags set; beside one that needs people, nothing is for nobody."""
     flags = frozenset(hit.flag for hit in hits if hit.flag is not None)
-    return flags - {Flag.SPAM} if flags & PEOPLE_FLAGS else flags
+    return flags - NOBODY_FLAGS if flags & PEOPLE_FLAGS else flags
 
 
 def _floor(hits: Sequence[Hit]) -> Urgency | None:
@@ -139,7 +140,7 @@ def _floor(hits: Sequence[Hit]) -> Urgency | None:
 
 
 def _urgency(guess: Urgency, hits: Sequence[Hit], flags: frozenset[Flag]) -> Urgency:
-    if Flag.SPAM in flags and not guess.at_least(Urgency.HIGH):
+    if flags & NOBODY_FLAGS and not guess.at_least(Urgency.HIGH):
         guess = Urgency.LOW
     return most_urgent(guess, _floor(hits) or Urgency.LOW)
 

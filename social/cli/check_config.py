@@ -16,6 +16,7 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
     from social.cli.inspection import credential_problems, problems_in
     from social.domain.errors import ConfigurationError
     from social.settings import Settings, load_settings
+    from social.settings_problems import unusable
 
     settings: Settings | None = None
     problems: list[str] = []
@@ -32,8 +33,7 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
     for warning in warnings:
         say(f"warning: {warning}")
     if problems:
-        told = "\n".join(problems) if not as_json else f"{len(problems)} problem(s)."
-        raise ConfigurationError(told, next_step="\nEvery key is explained in docs/configuration.md.")
+        raise unusable(problems if not as_json else [f"{len(problems)} problem(s)."])
     if settings is not None and not as_json:
         rows = [
             (profile.name, profile.connector, profile.mode.value, _closed(profile.closed_notice))

@@ -19,6 +19,7 @@ from social.domain.errors import DyzurError
 from social.domain.post import ProfileMode
 from social.ports import Clock
 from social.settings import ClockMode, Settings, load_settings
+from social.settings_problems import unusable
 from social.store.session import Database
 
 log = logging.getLogger("social.daemon")
@@ -32,10 +33,13 @@ def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -
 def run_settings(
     settings: Settings, *, only: Sequence[str] = (), level: str = "INFO", seed: int | None = None, command: str
 ) -> None:
+    from social.cli.inspection import problems_in
     from social.engine import build
     from social.engine.schedule import PARTS, Daemon
     from social.engine.watch import others
 
+    if problems := problems_in(settings):  # a profile that a typo keeps unwatched would be a silent failure
+        raise unusable(problems)
     unknown = [part for part in only if part not in PARTS]
     if unknown:
         raise DyzurError(f"there is no part {unknown[0]!r}.", next_step=f"Parts are: {', '.join(PARTS)}.")

@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -174,26 +174,31 @@ class Oracle:
         self._zone = ZoneInfo(brand.timezone)
         self._closed = set(brand.closed_dates)
         self._holidays = holidays.country_holidays(brand.holidays) if brand.holidays else {}
-        self._slots: dict[int, list[tuple[time, time]]] = defaultdict(list)
-        for key, slots in brand.hours.items():
-            first, _, last = key.partition("-")
-            days = range(self._DAYS.index(first), self._DAYS.index(last or first) + 1)
-            for day in days:
-                for slot in slots:
-                    begin, _, end = slot.partition("-")
-                    self._slots[day].append((time.fromisoformat(begin), time.fromisoformat(end)))
+        self._slots: dict[int | date, list[str]] = defaultdict(list)
+        for days, slots in ((part, slots) for key, slots in brand.hours.items() for part in key.split(",")):
+            first, _, last = days.partition("-")
+            for day in range(self._DAYS.index(first), self._DAYS.index(last or first) + 1):
+                self._slots[day].extend(slots)
+        self._openings: dict[datetime, datetime] = {}  # minutes walked through before, and where that led
+        self._own_days = {date.fromisoformat(str(day)): list(slots) for day, slots in brand.open_dates.items()}
 
     def is_open(self, at: datetime) -> bool:
         local = at.astimezone(self._zone)
-        if local.date() in self._closed or self._holiday(local.date()):
-            return False
-        return any(begin <= local.time() < end for begin, end in self._slots[local.weekday()])
+        day = local.date()
+        slots = self._own_days.get(day)
+        if slots is None:
+            slots = [] if day in self._closed or self._holiday(day) else self._slots[local.weekday()]
+        return any(begin <= f"{local:%H:%M}" < end for begin, _, end in (slot.partition("-") for slot in slots))
 
     def next_opening(self, at: datetime) -> datetime:
         minute = at.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        while not self.is_open(minute):
+        walked = []
+        while minute not in self._openings and not self.is_open(minute):
+            walked.append(minute)
             minute += timedelta(minutes=1)
-        return minute.astimezone(self._zone)
+        opening = self._openings.get(minute, minute)
+        self._openings.update(dict.fromkeys(walked, opening))
+        return opening.astimezone(self._zone)
 
     def _holiday(self, day: date) -> bool:
         return day in self._holidays

@@ -55,12 +55,17 @@ class Flag(StrEnum):
     OUTAGE = "outage"
     REPEAT_CONTACT = "repeat_contact"
     SPAM = "spam"
+    AUTO_REPLY = "auto_reply"  # the text is a machine's answer: "your message is important to us", out of office
 
 
 #: Flags on which the robot says nothing at all (policy row 3).
 SILENT_FLAGS = frozenset(
     {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.RISING_ANGER}
 )
+
+
+#: Flags of what nobody has to read, unless something beside them says otherwise (policy row 1).
+NOBODY_FLAGS = frozenset({Flag.SPAM, Flag.AUTO_REPLY})
 
 
 class Head(StrEnum):

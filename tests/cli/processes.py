@@ -34,11 +34,11 @@ def environment(**more: str) -> dict[str, str]:
     }
 
 
-def social(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """One command, to its end."""
+def social(*arguments: str, cwd: Path, timeout: float = 120, **more: str) -> subprocess.CompletedProcess[str]:
+    """One command, to its end; killed after ``timeout`` seconds."""
     command = [sys.executable, "-m", "social.cli", *arguments]
     return subprocess.run(
-        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=timeout, check=False
     )
 
 

@@ -51,16 +51,17 @@ def test_it_lives_in_a_folder_of_its_own_that_is_gone_when_it_is_stopped(tmp_pat
 
 
 @pytest.mark.slow
-def test_it_keeps_every_promise_on_a_simulated_day(tmp_path: Path) -> None:
-    done = social("demo", "--selftest", "--days", "1", "--rules-only", "--json", cwd=tmp_path)
+def test_it_keeps_every_promise_in_a_simulated_week(tmp_path: Path) -> None:
+    done = social("demo", "--selftest", "--json", cwd=tmp_path, timeout=1200)
 
     assert done.returncode == 0, done.stdout
     report = json.loads(done.stdout)
     assert report["kept"] is True
     assert len(report["checks"]) == 9
     assert [check["broken"] for check in report["checks"]] == [[]] * 9
+    assert all(check["checked"] > 0 for check in report["checks"])
     inbound = report["checks"][0]
     assert inbound["promise"].startswith("every inbound post ends as")
-    assert inbound["checked"] > 100
+    assert inbound["checked"] > 1500
     assert report["counts"]["people's answers"] > 0
     assert list(tmp_path.iterdir()) == []

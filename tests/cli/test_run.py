@@ -152,6 +152,20 @@ def test_it_refuses_a_part_that_does_not_exist(social: CalledHere, shop: Path) -
     assert not (shop / "var").exists()
 
 
+def test_it_refuses_to_leave_a_profile_unwatched_for_a_typo(social: CalledHere, shop: Path) -> None:
+    config = shop / "config.toml"
+    config.write_text(
+        config.read_text().replace(
+            "[connectors.facebook]", "[profiles.options]\nwatchd_posts = 9\n\n[connectors.facebook]"
+        )
+    )
+    done = social("run")
+    assert done.code == 3
+    line = config.read_text().splitlines().index("watchd_posts = 9") + 1
+    assert f"config.toml:{line}: profiles.0.options.watchd_posts: unknown key" in done.err
+    assert "did you mean 'watched_posts'?" in done.err
+
+
 def test_it_refuses_a_log_level_that_does_not_exist(social: CalledHere, shop: Path) -> None:
     done = social("run", "--log-level", "loud")
     assert done.code != 0

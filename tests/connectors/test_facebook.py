@@ -132,6 +132,51 @@ class TestFacebook(ConnectorContract):
         assert {post.thread_root for post in page.posts} == {native_id(stage.world, visitor)}
         assert sorted(post.ours for post in page.posts) == [False, True]
 
+    def test_what_is_said_under_a_post_that_newer_ones_pushed_away_is_seen(self, stage: Stage) -> None:
+        connector = stage.connector(options={"watched_posts": 2})
+        cursor = whole_round(connector, None).cursor
+        asked = customer_posts(stage.world, "facebook", "nowy: gdzie paczka?", author="ola_wrona", kind="visitor-post")
+        silent = customer_posts(stage.world, "facebook", "nowy i bez słowa pod nim", author="a0", kind="visitor-post")
+        cursor = whole_round(connector, cursor).cursor
+        for number in range(3):
+            stage.pass_time(minutes=4)
+            customer_posts(stage.world, "facebook", f"nowy {number}", author=f"c{number}", kind="visitor-post")
+        cursor = whole_round(connector, cursor).cursor
+        said = [
+            customer_posts(stage.world, "facebook", "dziękuję!", author="ola_wrona", parent=asked.sequence),
+            customer_posts(stage.world, "facebook", "halo?", author="a0", parent=silent.sequence),
+        ]
+        stage.pass_time(minutes=11)
+        page = whole_round(connector, cursor)
+        assert {post.native_id for post in page.posts} == {native_id(stage.world, post) for post in said}
+        assert not whole_round(connector, page.cursor).posts
+
+    def test_a_deleted_post_hides_nothing_of_the_others_that_were_pushed_away(self, stage: Stage) -> None:
+        connector = stage.connector(options={"watched_posts": 1})
+        cursor = whole_round(connector, None).cursor
+        old = [
+            customer_posts(stage.world, "facebook", f"nowy {number}", author=f"c{number}", kind="visitor-post")
+            for number in range(4)
+        ]
+        cursor = whole_round(connector, cursor).cursor
+        stage.world.delete(old[0].sequence)
+        answer = customer_posts(stage.world, "facebook", "halo?", author="c1", parent=old[1].sequence)
+        stage.pass_time(minutes=11)
+        page = whole_round(connector, cursor)
+        assert [post.native_id for post in page.posts] == [native_id(stage.world, answer)]
+        assert native_id(stage.world, old[0]) not in page.cursor["marks"]
+
+    def test_nobody_looks_for_ever_under_a_post_where_all_is_said(self, stage: Stage) -> None:
+        connector = stage.connector(options={"watched_posts": 1})
+        cursor = whole_round(connector, None).cursor
+        for number in range(3):
+            customer_posts(stage.world, "facebook", f"nowy {number}", author=f"c{number}", kind="visitor-post")
+        cursor = whole_round(connector, cursor).cursor
+        stage.pass_time(minutes=60 * 24 * 15)
+        network = Interposed(stage)
+        whole_round(connector, cursor)
+        assert not [request for request in network.seen if request.param("ids")]
+
     def test_many_visitors_posts_at_once_are_all_read(self, stage: Stage) -> None:
         connector = stage.connector(options={"watched_posts": 10})
         cursor = whole_round(connector, None).cursor

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 @contextlib.contextmanager
 def losing_answers(server: str, path: str) -> Iterator[str]:
-    """Yield the proxy's address. What `server` answers to a path with `path` in it never reaches the client."""
+    """Yield the proxy's address. What `server` answers to a path with `path` in it never reaches the client. Raises where
+    that answer was a failure: then nothing was lost."""
     target = urlsplit(server).netloc
+    failures: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -30,6 +32,8 @@ def losing_answers(server: str, path: str) -> Iterator[str]:
                 content = answer.read()
             self.close_connection = True
             if path in self.path:
+                if answer.status >= 300:
+                    failures.append(f"{self.command} {self.path}: {answer.status} {content[:500]!r}")
                 return  # the server has done its work, and the client will never know
             self.send_response(answer.status)
             for name, value in answer.getheaders():
@@ -50,3 +54,4 @@ def losing_answers(server: str, path: str) -> Iterator[str]:
         listener.shutdown()
         thread.join()
         listener.server_close()
+    assert not failures, f"the server did not do what the test needs: {failures}"

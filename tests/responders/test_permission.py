@@ -102,6 +102,8 @@ def test_windows_close_first_for_the_robot_then_for_people(
 def test_reasons_name_the_span_in_words() -> None:
     assert "24 hours" in verdict(WINDOWS, age=timedelta(hours=25)).reason
     assert "7 days" in verdict(WINDOWS, age=timedelta(days=8)).reason
+    short = replace(WINDOWS, automatic_window=timedelta(minutes=20))
+    assert "20 minutes" in verdict(short, age=timedelta(hours=2)).reason
 
 
 def test_a_comment_gets_one_private_reply_within_its_window() -> None:

@@ -46,9 +46,10 @@ def test_row_1_ignores_another_bot() -> None:
     assert (decision.rule, decision.outcome) == ("other-bot", Outcome.IGNORED)
 
 
-def test_row_1_ignores_spam() -> None:
-    decision = decide(snapshot(NOON, judged=assessment(flags={Flag.SPAM})), NOON)
-    assert (decision.rule, decision.outcome) == ("spam", Outcome.IGNORED)
+@pytest.mark.parametrize(("flag", "rule"), [(Flag.SPAM, "spam"), (Flag.AUTO_REPLY, "auto-reply")])
+def test_row_1_ignores_spam_and_the_answers_of_machines(flag: Flag, rule: str) -> None:
+    decision = decide(snapshot(NOON, judged=assessment(flags={flag})), NOON)
+    assert (decision.rule, decision.outcome) == (rule, Outcome.IGNORED)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +58,11 @@ def test_row_1_ignores_spam() -> None:
         assessment(flags={Flag.SPAM}, urgency=Urgency.CRITICAL),
         assessment(flags={Flag.SPAM, Flag.SELF_HARM}),
         assessment(flags={Flag.SPAM}, abstained={Head.FLAGS}),
+        assessment(flags={Flag.AUTO_REPLY}, urgency=Urgency.HIGH),
     ],
-    ids=["critical", "self-harm", "unsure"],
+    ids=["critical", "self-harm", "unsure", "a machine's urgent answer"],
 )
-def test_row_1_shows_people_what_is_only_perhaps_spam(judged: object) -> None:
+def test_row_1_shows_people_what_is_only_perhaps_for_nobody(judged: object) -> None:
     decision = decide(snapshot(NOON, judged=judged), NOON)  # type: ignore[arg-type]
     assert decision.escalate
     assert decision.reply is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from responders.policy import decide
 from responders.snapshot import Snapshot
-from social.domain.assessment import SILENT_FLAGS, Assessment, Flag, Head, Sentiment, Urgency
+from social.domain.assessment import NOBODY_FLAGS, SILENT_FLAGS, Assessment, Flag, Head, Sentiment, Urgency
 from social.domain.decision import AuthorFacts, ConversationFacts, Outcome, PlannedReply
 from social.domain.hours import BusinessCalendar, parse_weekly
 from social.domain.post import PostKind, ProfileMode
@@ -146,7 +146,7 @@ def test_a_conversation_never_gets_two_texts_a_hand_over_excepted(situation: tup
 def test_the_robot_says_nothing_where_it_must_be_silent(situation: tuple[Snapshot, datetime]) -> None:
     view = situation[0]
     must_be_silent = (
-        bool(view.assessment.flags & (SILENT_FLAGS | {Flag.OPT_OUT, Flag.SPAM}))
+        bool(view.assessment.flags & (SILENT_FLAGS | NOBODY_FLAGS | {Flag.OPT_OUT}))
         or view.post.ours
         or view.post.history
         or (view.post.after_gap and not view.post.gap_cleared)
@@ -167,7 +167,7 @@ def test_the_robot_says_nothing_where_it_must_be_silent(situation: tuple[Snapsho
 @given(situations())
 def test_nobody_who_needs_a_person_is_lost(situation: tuple[Snapshot, datetime]) -> None:
     view, decision = situation[0], decide(*situation)
-    human = not (view.post.ours or view.author.is_bot or Flag.SPAM in view.assessment.flags)
+    human = not (view.post.ours or view.author.is_bot or NOBODY_FLAGS & view.assessment.flags)
     if human and (view.assessment.needs_reply or view.assessment.urgency.at_least(Urgency.HIGH)):
         assert decision.escalate
         fresh = not view.post.history

@@ -249,6 +249,22 @@ lose my number
 """.strip().splitlines()
 
 #: Said so, not meant so: none of them may raise anything to high or critical, nor silence the robot.
+QUOTES_A_MACHINE = """
+Dziękujemy za wiadomość, ale paczki nadal nie ma.
+„Twoja wiadomość jest dla nas ważna” i trzy dni ciszy. Brawo.
+Dziękuję za kontakt, odezwę się jutro z numerem zamówienia.
+Dostałam odpowiedź automatyczną, a potrzebuję człowieka.
+Odpowiedź automatyczna, serio?
+Odpowiedź automatyczna na moje pytanie: „odezwiemy się”. I nic.
+Dziękujemy za kontakt! Moje zamówienie jednak dalej nie dotarło, kiedy odpowiecie?
+Jestem na urlopie, czy mogę odebrać paczkę po 5 stycznia?
+Jesteśmy na urlopie do piątku, czy możecie przytrzymać paczkę?
+Thanks for reaching out to me yesterday, but my refund is still not here.
+Thank you for contacting me so quickly!
+Out of office again? I need an answer.
+This is an automated reply?? I asked a question.
+""".strip().splitlines()
+
 INNOCENT = """
 Padam ze zmęczenia po tym dniu
 padam ze zmeczenia, dobranoc
@@ -344,6 +360,17 @@ Lost my umbrella too, adding insult to injury
 
 #: A line each: the flag, then the text.
 FLAGGED = """
+auto_reply | Dziękujemy za kontakt z Karton-Ek! Twoja wiadomość jest dla nas ważna, konsultant odezwie się wkrótce.
+auto_reply | Dzień dobry, dziękujemy za wiadomość. Odpowiemy w ciągu 24 godzin.
+auto_reply | dziekujemy za zgloszenie, nasz zespol odezwie sie wkrotce
+auto_reply | Odpowiedź automatyczna: jestem na urlopie do 5 grudnia. W pilnych sprawach proszę o kontakt z Anną.
+auto_reply | Jestem obecnie poza biurem, wrócę 5 stycznia i wtedy odpiszę.
+auto_reply | To jest wiadomość wygenerowana automatycznie, prosimy na nią nie odpowiadać.
+auto_reply | Thank you for contacting BoxCo! Your message is important to us and we will get back to you shortly.
+auto_reply | Hi, thanks for reaching out to Parcelly. We'll be in touch as soon as possible.
+auto_reply | Automatic reply: I am out of the office until Monday.
+auto_reply | This is an automated response. We have received your message.
+auto_reply | I'm currently out of office until 3 January and will reply on my return.
 safety | Moje dziecko wylądowało w szpitalu po waszym deserze
 safety | po waszym kremie spuchłam, jadę na sor
 safety | Ładowarka stanęła w płomieniach w nocy

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from social.domain.assessment import Assessment, Flag, Head, ModelIdentity, Sentiment, Urgency
+from social.domain.assessment import NOBODY_FLAGS, Assessment, Flag, Head, ModelIdentity, Sentiment, Urgency
 from triage.calibrate import probabilities
 from triage.checkpoint import HeadSettings
 from triage.language import LanguageGuess
@@ -52,13 +52,15 @@ def test_a_flag_that_needs_people_needs_a_reply() -> None:
     assert not merged(hit(Flag.OPT_OUT)).needs_reply
 
 
-def test_spam_is_low_but_never_hides_what_the_model_holds_to_be_pressing() -> None:
-    assert merged(hit(Flag.SPAM), urgency=[0.02, 0.03, 0.9, 0.05]).urgency is Urgency.LOW
-    assert merged(hit(Flag.SPAM), urgency=[0.9, 0.05, 0.03, 0.02]).urgency is Urgency.CRITICAL
+@pytest.mark.parametrize("flag", NOBODY_FLAGS)
+def test_what_is_for_nobody_is_low_but_never_hides_what_the_model_holds_to_be_pressing(flag: Flag) -> None:
+    assert merged(hit(flag), urgency=[0.02, 0.03, 0.9, 0.05]).urgency is Urgency.LOW
+    assert merged(hit(flag), urgency=[0.9, 0.05, 0.03, 0.02]).urgency is Urgency.CRITICAL
 
 
-def test_beside_a_flag_for_people_nothing_is_spam() -> None:
-    assert merged(hit(Flag.SPAM), hit(Flag.FRAUD, Urgency.CRITICAL)).flags == {Flag.FRAUD}
+@pytest.mark.parametrize("flag", NOBODY_FLAGS)
+def test_beside_a_flag_for_people_nothing_is_for_nobody(flag: Flag) -> None:
+    assert merged(hit(flag), hit(Flag.FRAUD, Urgency.CRITICAL)).flags == {Flag.FRAUD}
 
 
 def test_something_critical_that_no_rule_can_name_leaves_the_flags_unsure() -> None:

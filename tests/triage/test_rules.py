@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from social.domain.assessment import SILENT_FLAGS, Flag, Urgency
-from tests.triage.phrases import FLAGGED, INNOCENT, OPT_OUT, WANTS_HUMAN
+from tests.triage.phrases import FLAGGED, INNOCENT, OPT_OUT, QUOTES_A_MACHINE, WANTS_HUMAN
 from triage.prepare import fold, prepare
 from triage.rules import Hit, compile_pattern, read_rules, rule_book
 
@@ -44,6 +44,11 @@ def test_it_hears_that_messages_are_not_wanted(text: str) -> None:
 def test_it_flags_what_people_must_know(line: str) -> None:
     flag, text = line.split(" | ", 1)
     assert Flag(flag) in flags(text)
+
+
+@pytest.mark.parametrize("text", QUOTES_A_MACHINE)
+def test_it_takes_a_customer_who_quotes_a_machine_for_a_customer(text: str) -> None:
+    assert Flag.AUTO_REPLY not in flags(text)
 
 
 @pytest.mark.parametrize("text", INNOCENT)
