@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 @contextlib.contextmanager
 def losing_answers(server: str, path: str) -> Iterator[str]:
     """Yield the proxy's address. What `server` answers to a path with `path` in it never reaches the client. Raises where
-    that answer was a failure: then nothing was lost."""
+    the server refused to do what was asked of it: then nothing was lost."""
     target = urlsplit(server).netloc
     failures: list[str] = []
 
@@ -30,9 +30,9 @@ def losing_answers(server: str, path: str) -> Iterator[str]:
                 connection.request(self.command, self.path, body=body or None, headers=headers)
                 answer = connection.getresponse()
                 content = answer.read()
-            self.close_connection = True
+            self.close_connection = True  # and the client must know, or its next request may meet a closing door
             if path in self.path:
-                if answer.status >= 300:
+                if self.command == "POST" and answer.status >= 300:
                     failures.append(f"{self.command} {self.path}: {answer.status} {content[:500]!r}")
                 return  # the server has done its work, and the client will never know
             self.send_response(answer.status)
@@ -40,6 +40,7 @@ def losing_answers(server: str, path: str) -> Iterator[str]:
                 if name.lower() not in {"connection", "content-length", "date", "keep-alive", "transfer-encoding"}:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(content)
 
