@@ -64,18 +64,20 @@ def _look(desk: Any, live: Any) -> tuple[list[dict[str, Any]], int]:
     with desk.database.read() as session:
         cursor = profiles.by_ids(session, [live.id])[0].cursor
     page = live.connector.fetch(cursor)
-    shown = [
-        {
-            "created_at": post.created_at.isoformat(),
-            "kind": post.kind.value,
-            "author": post.author.handle or post.author.native_id,
-            "text": post.text,
-            "ours": post.ours,
-            "permalink": post.permalink,
-        }
-        for post in page.posts
-    ]
+    shown = [_shown(post, post.kind.value, post.author.handle or post.author.native_id) for post in page.posts]
     return shown, len(page.quarantined)
+
+
+def _shown(post: Any, kind: str, author: str) -> dict[str, Any]:
+    """A post as fetched or as stored, for people and for JSON."""
+    return {
+        "created_at": post.created_at.isoformat(),
+        "kind": kind,
+        "author": author,
+        "text": post.text,
+        "ours": post.ours,
+        "permalink": post.permalink,
+    }
 
 
 def _poll(desk: Any, live: Any, now: datetime) -> tuple[list[dict[str, Any]], int]:
@@ -117,15 +119,5 @@ def _poll(desk: Any, live: Any, now: datetime) -> tuple[list[dict[str, Any]], in
         unreadable = session.execute(
             select(func.count()).select_from(QuarantineRow).where(c(QuarantineRow).id > aside)
         ).scalar()
-        shown = [
-            {
-                "created_at": post.created_at.isoformat(),
-                "kind": post.kind,
-                "author": handle or native_id,
-                "text": post.text,
-                "ours": post.ours,
-                "permalink": post.permalink,
-            }
-            for post, handle, native_id in rows
-        ]
+        shown = [_shown(post, post.kind, handle or native_id) for post, handle, native_id in rows]
     return shown, unreadable or 0

@@ -29,7 +29,6 @@ from social.domain.errors import (
     DyzurError,
     RateLimited,
     Refused,
-    Unreachable,
 )
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
@@ -376,18 +375,16 @@ def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now
 def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, now: datetime) -> None:
     try:
         receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
-    except Refused as error:
-        step = delivery.advance(ReplyState.SENDING, Event.REFUSED, sent_by=work.sent_by)
-        refused = Step(state=step.state, reason=f"{error.reason.value}: {error}", consequence=step.consequence)
-        _apply(desk, live, work, ReplyState.SENDING, refused, now, token=claimed.token)
-    except RateLimited as error:
-        _not_accepted(desk, claimed, live, work, error, error.until, now)
-    except CredentialsExpired as error:
-        _not_accepted(desk, claimed, live, work, error, now + poll.RETRY_CREDENTIALS, now)
-    except Unreachable as error:
-        _not_accepted(desk, claimed, live, work, error, now + LOOK_AGAIN_AFTER, now)
     except DyzurError as error:
-        log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
+        event = delivery.event_of(error) if isinstance(error, ConnectorError) else Event.UNCERTAIN
+        if isinstance(error, Refused):
+            step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
+            refused = Step(state=step.state, reason=f"{error.reason.value}: {error}", consequence=step.consequence)
+            _apply(desk, live, work, ReplyState.SENDING, refused, now, token=claimed.token)
+        elif event is Event.NOT_ACCEPTED:
+            _not_accepted(desk, claimed, live, work, error, now)
+        else:
+            log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
     else:
         _sent(desk, live, work, receipt, now)
 
@@ -410,9 +407,12 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
 
-def _not_accepted(
-    desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: ConnectorError, retry: datetime, now: datetime
-) -> None:
+def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: DyzurError, now: datetime) -> None:
+    retry = now + LOOK_AGAIN_AFTER
+    if isinstance(error, RateLimited):
+        retry = error.until
+    elif isinstance(error, CredentialsExpired):
+        retry = now + poll.RETRY_CREDENTIALS
     log.warning("%s: reply #%d was not accepted: %s", live.name, work.id, error)
     step = delivery.advance(ReplyState.SENDING, Event.NOT_ACCEPTED, sent_by=work.sent_by)
     _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=retry)

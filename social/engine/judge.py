@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -113,6 +114,7 @@ def _record_all(
 ) -> None:
     touched: set[int] = set()
     sent: dict[int, int] = {}
+    kept: Counter[str] = Counter()
     for post in recall(session, mine, now=now, cleared=cleared):
         if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
             session.flush()
@@ -123,7 +125,11 @@ def _record_all(
             continue  # edited since it was judged: it comes again
         if post.profile_id not in sent:
             sent[post.profile_id] = profile_automatic_in_last_hour(session, post.profile_id, now=now)
-        _record(desk, session, claimed, post, assessment, now, sent_last_hour=sent[post.profile_id])
+        decision = _record(desk, session, claimed, post, assessment, now, sent_last_hour=sent[post.profile_id])
+        if post.post.history and not decision.escalate:
+            kept[desk.profiles[post.profile_id].name] += 1
+    for name, count in kept.items():
+        log.info("judged       %s: %d from before its first poll, kept for reports", name, count)
 
 
 def _record(
@@ -135,7 +141,7 @@ def _record(
     now: datetime,
     *,
     sent_last_hour: int,
-) -> None:
+) -> Decision:
     live = desk.profiles[post.profile_id]
     decision = decide(_snapshot(desk, live, post, assessment, sent_last_hour), now)
     if post.assessment is None:
@@ -158,7 +164,9 @@ def _record(
         outcome=decision.outcome.value,
         reason=f"{decision.rule}: {decision.reason}",
     )
-    log.info(
+    log.log(
+        # hundreds of them at a first start, which are told in one line
+        logging.DEBUG if post.post.history and not decision.escalate else logging.INFO,
         "judged       %s #%d: %s, %s, %s -> %s%s",
         live.name,
         post.id,
@@ -168,6 +176,7 @@ def _record(
         f"escalated ({decision.rule})" if decision.escalate else f"ignored ({decision.rule})",
         said,
     )
+    return decision
 
 
 def _snapshot(

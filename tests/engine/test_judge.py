@@ -21,7 +21,7 @@ from social.engine.schedule import run_stepped
 from social.store.mapping import Profile
 from social.store.session import Database
 from social.store.tables import AssessmentRow, DecisionRow
-from tests.cast import ANNA, PIOTR, at
+from tests.cast import ANNA, PIOTR, PROFILE, at
 from tests.engine.looking import pragma, rows
 from tests.factories import assessment, desk_for, post, profile, remembered
 from tests.fakes import FAKE_CAPABILITIES, FakeClassifier, FakeConnector
@@ -326,6 +326,19 @@ def test_it_opens_a_case_in_every_mode_and_plans_a_text_only_where_the_robot_may
     assert len(replies(database)) == planned
     assert case_of(database).state == "open"
     assert said in caplog.text
+
+
+def test_it_tells_of_what_lay_there_before_it_came_in_one_line(
+    database: Database, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="social.judge")
+    network = FakeConnector(clock)
+    for day in (10, 11, 12):
+        network.publishes(post(f"Pytanie {day}?", when=at(f"2026-11-{day} 10:00")))
+    desk = desk_for(database, clock, network, first_polled_at=None)
+    run_stepped(desk, clock, until=TEN)
+    told = [record.message for record in caplog.records if record.name == "social.judge"]
+    assert told == [f"judged       {PROFILE}: 3 from before its first poll, kept for reports"]
 
 
 def test_its_log_never_holds_a_customers_words(
