@@ -8,7 +8,7 @@ PYTHON := $(shell for name in python3.11 python3 python3.14 python3.13 python3.1
 	"$$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-all check format bench docs migration wheel clean
+.PHONY: help run demo test test-all screens check format bench docs migration wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,11 @@ demo: $(VENV)/.installed-run  ## the same shop in a folder of its own that vanis
 test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on PostgreSQL too, where its server programs are found)
 	$(BIN)/python -m pytest
 
-test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, minutes
-	$(VENV)-all/bin/python -m pytest -m "real or torch or slow"
+test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, chromium, minutes
+	$(VENV)-all/bin/python -m pytest -m "real or torch or slow or browser"
+
+screens: $(VENV)-all/.installed  ## take the pictures of docs/screens anew (chromium, npm)
+	DYZUR_SCREENS=docs/screens $(VENV)-all/bin/python -m pytest -m browser tests/browser/test_every_page.py
 
 check: $(VENV)/.installed-check  ## style, types, who imports whom, docs that must match the code
 	$(BIN)/ruff check .
@@ -77,5 +80,5 @@ $(VENV)-all/.installed: $(VENV)/.installed-test
 	$(VENV)/bin/python -m venv $(VENV)-all
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
 		> "$$($(VENV)-all/bin/python -c 'import site; print(site.getsitepackages()[0])')/first.pth"
-	$(VENV)-all/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(VENV)-all/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' 'playwright>=1.50'
 	@touch $@

@@ -12,12 +12,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connectors import kit
+from connectors.setup import sole_access
 from social.domain.errors import (
     CannotTell,
     ConnectorError,
@@ -32,16 +33,23 @@ from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, Post
 from social.domain.reply import Receipt, SentBy
 from social.ports import (
     ALLOWED,
+    Access,
+    Ask,
     Capabilities,
     ConnectorContext,
     Cursor,
+    Goes,
     Idempotency,
+    Inspection,
     LengthUnit,
     Page,
     Permission,
+    Price,
     Quota,
     ReplyRules,
     RuleSource,
+    SetupContext,
+    SetupForm,
     Verdict,
 )
 
@@ -68,6 +76,9 @@ BEGINNING = "1970-01-01T00:00:00.000Z"
 RENEWED_PART, RENEWED_FOR = "session", "session_for"
 TID_DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
 VISIBILITY = "app.bsky.feed.getPostThread"
+#: What a session may do, as its token says (atproto.com/specs/xrpc): by an app password, by one that may also read direct
+#: messages, by the account's own password.
+APP_PASSWORD, PRIVILEGED, OWN_PASSWORD = "com.atproto.appPass", "com.atproto.appPassPrivileged", "com.atproto.access"
 IMAGES = "https://cdn.bsky.app/img/feed_fullsize/plain"
 
 
@@ -80,6 +91,8 @@ class BlueskyOptions(BaseModel):
     handle: str = Field(min_length=3, max_length=253)
     #: Read our own posts in every poll, so that an answer given in the network's app is seen by itself.
     watch_own_posts: bool = True
+    #: What the operator confirmed, as Bluesky asks of automatic replies: "automated-label".
+    confirmed: tuple[Annotated[str, Field(pattern="^automated-label$")], ...] = ()
 
     @field_validator("handle")
     @classmethod
@@ -222,6 +235,15 @@ class BlueskyConnector:
         ),
     )
 
+    setup: ClassVar[SetupForm] = SetupForm(
+        asks=(
+            Ask(name="handle", goes=Goes.OPTION),
+            Ask(name="app_password", goes=Goes.CREDENTIAL, hidden=True),
+        ),
+        confirmations=("automated-label",),
+    )
+    prices: ClassVar[tuple[Price, ...]] = ()
+
     def __init__(self, context: ConnectorContext) -> None:
         self._context = context
         self._clock = context.clock
@@ -236,6 +258,10 @@ class BlueskyConnector:
         self._client.on_session_change(self._session_changed)
 
     @classmethod
+    def accesses(cls, context: SetupContext) -> tuple[Access, ...]:
+        return (sole_access(cls.setup, context),)
+
+    @classmethod
     def open(cls, context: ConnectorContext) -> BlueskyConnector:
         return cls(context)
 
@@ -244,6 +270,30 @@ class BlueskyConnector:
             self._sign_in(stale=None)
         assert self._me is not None  # a sign-in that comes back has told who we are
         return self._me
+
+    def inspect(self) -> Inspection:
+        """The session's token says what it may do. An app password ends only when somebody deletes it."""
+        answer = self._read("com.atproto.server.getSession")
+        if answer.get("did") != self.identity().native_id:
+            raise Unreachable("the network did not say who we are.", resource=self._resource)
+        scope = self._scope_of_session()
+        enough = {APP_PASSWORD, PRIVILEGED, OWN_PASSWORD}
+        return Inspection(
+            identity=self.identity(),
+            needed=(APP_PASSWORD,),
+            granted=frozenset({scope, APP_PASSWORD} if scope in enough else {scope}) if scope else None,
+            problems=("own-password",) if scope == OWN_PASSWORD else (),
+            notes=("direct-messages",) if scope == PRIVILEGED else (),
+        )
+
+    def _scope_of_session(self) -> str | None:
+        from atproto import Session
+        from atproto_core.exceptions import AtProtocolError
+
+        try:
+            return _text_or_none(Session.decode(self._session_text or "").access_jwt_payload.scope)
+        except (AtProtocolError, ValueError):
+            return None  # a server that makes its tokens in another way
 
     def quota(self) -> tuple[Quota, ...]:
         return self._quota.seen()
@@ -506,12 +556,14 @@ class BlueskyConnector:
         """Note the limits; turn the network's own refusals into our errors before the SDK sees them."""
         method = urlsplit(response.request.url or "").path.rpartition("/")[2]
         scope = _scope(method)
-        self._quota.note_headers(scope, response.headers, prefix="ratelimit-")
+        stops = scope if scope in {"read", "write"} else ""
+        self._quota.note_headers(scope, response.headers, prefix="ratelimit-", stops=stops)
         status = response.status_code
         if status < 400:
             return
         name, words = _complaint(response)
-        said = f"the network answered {status} ({kit.quoted(name or 'no reason')}): {kit.quoted(words or 'no words')}"
+        answered = f"the network answered {status} ({kit.quoted(name or 'no reason')})"
+        said = kit.sentence(f"{answered}: {kit.quoted(words or 'no words')}")
         if status == 429:
             until = kit.reset_at(response.headers.get("ratelimit-reset"), now=self._clock.now())
             raise RateLimited(said, until=until, scope=scope, resource=self._resource)
@@ -520,9 +572,11 @@ class BlueskyConnector:
             raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
         if status == 401 or name in {"ExpiredToken", "InvalidToken"}:
             if method == "com.atproto.server.createSession":
-                next_step = "Make a new app password and save it."
+                next_step = f"Make a new app password and connect again: social connect {self.kind}"
                 raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
-            raise _SessionEnded(said, resource=self._resource, next_step="Connect the profile again.")
+            raise _SessionEnded(
+                said, resource=self._resource, next_step=f"Connect the profile again: social connect {self.kind}"
+            )
         if status == 400 and name in {"RecordNotFound", "NotFound"}:
             raise _Absent(said, resource=self._resource)
         if status == 400 and words.startswith("Could not find repo"):

@@ -12,7 +12,8 @@ import hmac
 import json
 import logging
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors import kit
+from connectors.setup import on_trial
 from social.domain.errors import (
     CannotTell,
     ConnectorError,
@@ -34,16 +36,25 @@ from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, Post
 from social.domain.reply import Receipt, SentBy
 from social.ports import (
     ALLOWED,
+    Access,
+    Ask,
     Capabilities,
     ConnectorContext,
     Cursor,
+    Goes,
     Idempotency,
+    Inspection,
     LengthUnit,
     Page,
     Permission,
+    Price,
     Quota,
     ReplyRules,
     RuleSource,
+    Secrets,
+    SetupContext,
+    SetupForm,
+    SetupProblem,
     Verdict,
 )
 
@@ -101,6 +112,17 @@ DUPLICATE = 506
 ALIAS_UNKNOWN = 803
 INVALID = 100
 MISSING_SUBCODE = 33
+#: What a page token needs; the first is for the list of pages that the set-up offers.
+PERMISSIONS = ("pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement")
+#: What somebody must be allowed to do on a page so that their token may answer comments.
+MODERATE = "MODERATE"
+ACCOUNTS_PAGES = 10
+#: The network's words about an app that is not the token's, or is none -> key of the guide.
+APP_TROUBLE = {
+    "Error validating application": "app-secret",
+    "Error validating client secret": "app-secret",
+    "did not match the Viewing App": "other-app",
+}
 TOKEN_SUBCODES = {
     458: "the app was removed by the account",
     459: "the account must log in at facebook.com first",
@@ -284,6 +306,15 @@ class FacebookConnector:
         ),
     )
 
+    setup: ClassVar[SetupForm] = SetupForm(
+        asks=(
+            Ask(name="app_id", goes=Goes.CREDENTIAL),
+            Ask(name="app_secret", goes=Goes.CREDENTIAL, hidden=True),
+            Ask(name="user_token", goes=Goes.EXCHANGE, hidden=True),
+        ),
+    )
+    prices: ClassVar[tuple[Price, ...]] = ()
+
     def __init__(self, context: ConnectorContext) -> None:
         import facebook
 
@@ -291,15 +322,17 @@ class FacebookConnector:
 
         self._settings = kit.opened_settings(FacebookSettings, context, self.kind)
         self._options = kit.opened_options(FacebookOptions, context)
-        secrets = kit.opened_secrets(context, self.credential_parts)
+        secrets = kit.opened_secrets(context, self.credential_parts, public=("app_id",))
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
         token = secrets["access_token"]
         # proves with every call that the token is used by the app that it was made for
         self._proof = hmac.new(secrets["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
         kit.guard([self._proof])
+        self._app = (secrets["app_id"], secrets["app_secret"]) if secrets.get("app_id") else None
         self._quota = kit.QuotaBook()
         self._pause: tuple[str, datetime] | None = None
+        self._regained: dict[str, datetime | None] = {}  # as the network told it, by limit
         self._reported: set[str] = set()
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
@@ -313,22 +346,118 @@ class FacebookConnector:
     def open(cls, context: ConnectorContext) -> FacebookConnector:
         return cls(context)
 
+    # --- connecting ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def accesses(cls, context: SetupContext) -> tuple[Access, ...]:
+        """A user's short token becomes a long one, and that opens a token for each page, which does not end by itself:
+        https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived"""
+        app = {"app_id": context.answers["app_id"], "app_secret": context.secrets["app_secret"]}
+        token = context.secrets["user_token"]
+        with closing(cls(on_trial(context, {**app, "access_token": token}))) as user:
+            user._require_user_token()
+            token = user._longer_token()
+        with closing(cls(on_trial(context, {**app, "access_token": token}))) as user:
+            found = tuple(
+                Access(
+                    native_id=page["id"],
+                    label=page["name"],
+                    options={"page_id": page["id"]},
+                    credential=Secrets({**app, "access_token": page["access_token"]}),
+                )
+                for page in user._pages()
+            )
+        if not found:
+            raise SetupProblem("no-page", "the token opens no page on which it may moderate.")
+        return found
+
+    def _require_user_token(self) -> None:
+        try:
+            told = self._debugged()
+        except CredentialsExpired as error:
+            # asked as the app itself, so that it is the app that is refused
+            raise SetupProblem("app-secret", error.what) from None
+        except Unreachable as error:
+            key = next((key for words, key in APP_TROUBLE.items() if words in error.what), None)
+            if key is None:
+                raise
+            raise SetupProblem(key, error.what) from None
+        if told.get("is_valid") is not True:
+            words = kit.quoted(str(kit.mapping(told.get("error")).get("message") or "invalid"))
+            raise SetupProblem("token-ended", "the user token is no longer good.", words=words)
+        if told.get("type") not in (None, "USER"):
+            raise SetupProblem("not-a-user-token", f"this is a token of type {kit.quoted(str(told.get('type')))}.")
+        missing = [name for name in PERMISSIONS if name not in kit.listing(told.get("scopes"))]
+        if missing:
+            listed = ", ".join(missing)
+            raise SetupProblem("scopes", f"the token lacks {listed}.", missing=listed)
+
+    def _longer_token(self) -> str:
+        assert self._app is not None  # the form asks for it
+        answer = self._graph.extend_access_token(*self._app)
+        token = kit.mapping(answer).get("access_token")
+        if not isinstance(token, str) or not token:
+            raise Unreachable("the network exchanged the token for nothing.", resource=self._resource)
+        kit.guard([token])
+        return token
+
+    def _pages(self) -> Iterator[dict[str, str]]:
+        """The pages that this user's token may moderate."""
+        after = None
+        for _ in range(ACCOUNTS_PAGES):
+            asked = {"fields": "id,name,access_token,tasks", "limit": 100, "after": after}
+            answer = self._call(self._graph.get_connections, "me", "accounts", **asked)
+            for item in kit.listing(answer.get("data")):
+                page = kit.mapping(item)
+                parts = {name: str(page.get(name) or "") for name in ("id", "name", "access_token")}
+                if all(parts.values()) and MODERATE in kit.listing(page.get("tasks")):
+                    kit.guard([parts["access_token"]])
+                    yield parts
+            paging = kit.mapping(answer.get("paging"))
+            after = kit.mapping(paging.get("cursors")).get("after") if paging.get("next") else None
+            if after is None:
+                return
+
+    def _debugged(self) -> Mapping[str, Any]:
+        """What the network says about our own token, asked in the name of the app."""
+        assert self._app is not None
+        answer = self._graph.debug_access_token(self._graph.access_token, *self._app)
+        return kit.mapping(kit.mapping(answer).get("data"))
+
+    def inspect(self) -> Inspection:
+        identity = self._me = self._who()
+        if self._app is None:
+            return Inspection(identity=identity, needed=PERMISSIONS[1:], notes=("not-asked",))
+        told = self._debugged()
+        scopes = kit.listing(told.get("scopes"))
+        ends, data_ends = _epoch(told.get("expires_at")), _epoch(told.get("data_access_expires_at"))
+        return Inspection(
+            identity=identity,
+            needed=PERMISSIONS[1:],
+            granted=frozenset(scope for scope in scopes if isinstance(scope, str)),
+            expires_at=min(filter(None, (ends, data_ends)), default=None),
+            notes=("until-password", *(["data-access"] if ends is None and data_ends is not None else [])),
+        )
+
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def identity(self) -> Author:
         if self._me is None:
-            page = self._object("me", "id,name,username")
-            native_id = str(page.get("id") or "")
-            if not native_id:
-                raise Unreachable("the network did not say who we are.", resource=self._resource)
-            if self._options.page_id not in {None, native_id}:
-                raise CredentialsExpired(
-                    f"the token belongs to page {native_id}, the options name page {self._options.page_id}.",
-                    resource=self._resource,
-                    next_step="Connect the profile with a token of its own page.",
-                )
-            self._me = Author(native_id=native_id, handle=page.get("username"), display_name=page.get("name"))
+            self._me = self._who()
         return self._me
+
+    def _who(self) -> Author:
+        page = self._object("me", "id,name,username")
+        native_id = str(page.get("id") or "")
+        if not native_id.isdecimal():
+            raise Unreachable("the network did not say who we are.", resource=self._resource)
+        if self._options.page_id not in {None, native_id}:
+            raise CredentialsExpired(
+                f"the token belongs to page {native_id}, the options name page {self._options.page_id}.",
+                resource=self._resource,
+                next_step="Connect the profile with a token of its own page.",
+            )
+        return Author(native_id=native_id, handle=page.get("username"), display_name=page.get("name"))
 
     def fetch(self, cursor: Cursor | None) -> Page:
         """A round over the edges; where one holds more news than a page, the next calls walk on before a new round."""
@@ -560,7 +689,7 @@ class FacebookConnector:
 
     def _problem(self, error: Mapping[str, Any], publishes: bool) -> ConnectorError:
         code, subcode = error.get("code"), error.get("error_subcode")
-        said = f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}"
+        said = kit.sentence(f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}")
         at = self._resource
         if code in TRANSIENT or (error.get("is_transient") is True and code not in THROTTLED):
             return kit.lost(said, publishes=publishes, resource=at)
@@ -568,7 +697,8 @@ class FacebookConnector:
             return RateLimited(said, until=self._regained_at(), scope="write" if publishes else "read", resource=at)
         if code in TOKEN:
             why = TOKEN_SUBCODES.get(subcode if isinstance(subcode, int) else 0)
-            return CredentialsExpired(f"{why or said}.", resource=at, next_step="Connect the profile again.")
+            again = f"Connect the profile again: social connect {self.kind}"
+            return CredentialsExpired(kit.sentence(why or said), resource=at, next_step=again)
         missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
         if not publishes:
             if code in PERMISSION or code == ABUSE:
@@ -595,9 +725,13 @@ class FacebookConnector:
                 continue
             minutes = usage.get("estimated_time_to_regain_access")
             regained = now + timedelta(minutes=minutes) if isinstance(minutes, int) and 0 < minutes < 10_000 else None
-            self._quota.note(Quota(scope=scope, used_percent=used, resets_at=regained))
-            if used >= SLOW_DOWN_AT:
-                self._pause = (scope, regained or now + kit.DEFAULT_WAIT)
+            full = used >= SLOW_DOWN_AT
+            self._regained[scope] = regained
+            until = regained or (now + kit.DEFAULT_WAIT if full else None)
+            if full and until is not None:
+                self._pause = (scope, until)
+            left = 0 if full else None
+            self._quota.note(Quota(scope=scope, stops="all", remaining=left, used_percent=used, resets_at=until))
             if used < REPORT_AT:
                 self._reported.discard(scope)
             elif scope not in self._reported:
@@ -606,8 +740,8 @@ class FacebookConnector:
 
     def _regained_at(self) -> datetime:
         now = self._clock.now()
-        told = [quota.resets_at for quota in self._quota.seen() if quota.resets_at is not None]
-        return max((at for at in told if at > now), default=now + kit.DEFAULT_WAIT)
+        told = (at for at in self._regained.values() if at is not None and at > now)
+        return max(told, default=now + kit.DEFAULT_WAIT)
 
     # --- items --------------------------------------------------------------------------------------------------------
 
@@ -691,6 +825,13 @@ def _said(text: str) -> list[str]:
 def _fingerprint(text: str) -> str:
     """The network tells neither that a comment was edited nor when, so the text itself is the revision."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _epoch(value: object) -> datetime | None:
+    """Seconds since 1970; the network says 0 for never."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**33:
+        return datetime.fromtimestamp(value, UTC)
+    return None
 
 
 def _permalink(native_id: str) -> str:

@@ -98,6 +98,11 @@ def quoted(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def sentence(text: str) -> str:
+    """``text`` with a full stop, so that the next step can follow it."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 # --- settings and credentials -----------------------------------------------------------------------------------------
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -185,9 +190,9 @@ def failure(
 
     ``publishes``: the request was to make something public. Only a 4xx is a definite no.
     """
-    said = f"the network answered {status}" + (f": {quoted(detail)}" if detail else ".")
+    said = sentence(f"the network answered {status}" + (f": {quoted(detail)}" if detail else ""))
     if status == 401:
-        return CredentialsExpired(said, resource=resource, next_step="Connect the profile again.")
+        return CredentialsExpired(said, resource=resource, next_step="Connect the profile again: social connect")
     if status == 429:
         until = retry_after(headers.get("retry-after"), now=now)
         return RateLimited(said, until=until, scope=scope, resource=resource)
@@ -197,7 +202,11 @@ def failure(
         reasons = {403: RefusalReason.PERMISSION, 404: RefusalReason.GONE, 410: RefusalReason.GONE}
         return Refused(said, reason=reasons.get(status, RefusalReason.INVALID), resource=resource)
     if status == 403:
-        return CredentialsExpired(said, resource=resource, next_step="Give the token the permission and connect again.")
+        return CredentialsExpired(
+            said,
+            resource=resource,
+            next_step="Give the token the permission, and connect the profile again: social connect",
+        )
     return Unreachable(said, resource=resource)
 
 
@@ -238,7 +247,7 @@ class QuotaBook:
         with self._lock:
             self._seen[quota.scope] = quota
 
-    def note_headers(self, scope: str, headers: Mapping[str, str], *, prefix: str) -> None:
+    def note_headers(self, scope: str, headers: Mapping[str, str], *, prefix: str, stops: str = "") -> None:
         """Read ``<prefix>limit``, ``<prefix>remaining``, ``<prefix>reset`` (seconds since 1970); skip broken ones."""
         limit, remaining, reset = (whole_number(headers.get(prefix + name)) for name in ("limit", "remaining", "reset"))
         if limit is None and remaining is None:
@@ -247,7 +256,9 @@ class QuotaBook:
         used = None
         if limit and remaining is not None:
             used = round(100 * (1 - min(max(remaining, 0), limit) / limit), 1)
-        self.note(Quota(scope=scope, limit=limit, remaining=remaining, used_percent=used, resets_at=resets_at))
+        self.note(
+            Quota(scope=scope, stops=stops, limit=limit, remaining=remaining, used_percent=used, resets_at=resets_at)
+        )
 
     def seen(self) -> tuple[Quota, ...]:
         with self._lock:

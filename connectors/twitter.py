@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors import kit
+from connectors.setup import sole_access
+from connectors.spending import Purse
 from social.domain.errors import (
     CannotTell,
     ConfigurationError,
@@ -37,16 +39,24 @@ from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, Post
 from social.domain.reply import Receipt, SentBy
 from social.ports import (
     ALLOWED,
+    Access,
+    Ask,
     Capabilities,
+    Charge,
     ConnectorContext,
     Cursor,
+    Goes,
     Idempotency,
+    Inspection,
     LengthUnit,
     Page,
     Permission,
+    Price,
     Quota,
     ReplyRules,
     RuleSource,
+    SetupContext,
+    SetupForm,
     Verdict,
 )
 
@@ -84,6 +94,14 @@ CREDITS_WAIT = timedelta(hours=1)
 
 OAUTH1_PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
 OAUTH2_PARTS = ("access_token", "refresh_token", "client_id")
+#: What may be shown of a credential.
+#: Without mentions a poll sees nothing; without the others it misses a part.
+STOPS = {"mentions": "read", "write": "write"}
+PUBLIC_PARTS = ("client_id", "expires_at", "scope")
+#: OAuth 1.0a has levels, which the network tells in the header x-access-level; OAuth 2.0 has scopes.
+OAUTH1_NEEDS = ("read", "write")
+OAUTH2_NEEDS = ("tweet.read", "tweet.write", "users.read", "offline.access")
+PRICES_SOURCE, PRICES_AS_OF = "https://docs.x.com/x-api/getting-started/pricing", date(2026, 8, 22)
 
 #: What the network's own words in a 403 mean for a reply; the first match wins.
 DENIALS: tuple[tuple[re.Pattern[str], RefusalReason], ...] = tuple(
@@ -118,6 +136,10 @@ class TwitterOptions(BaseModel):
     search: tuple[Annotated[str, Field(min_length=1, max_length=512)], ...] = Field(default=(), max_length=5)
     #: How many of the newest mentions the first poll reads.
     first_posts: int = Field(default=50, ge=10, le=100)
+    #: US dollars a calendar month, by our own estimate: a warning at 80 %, at 100 % nothing is read or sent any more.
+    monthly_budget_usd: float | None = Field(default=None, gt=0, le=1_000_000)
+    #: What the operator confirmed, as X demands of automatic replies: "automated-label", "reply-rules".
+    confirmed: tuple[Annotated[str, Field(pattern="^(automated-label|reply-rules)$")], ...] = ()
 
 
 class TwitterSettings(kit.NetworkSettings):
@@ -203,6 +225,26 @@ class TwitterConnector:
         ),
     )
 
+    setup: ClassVar[SetupForm] = SetupForm(
+        # the four keys of one's own account; OAuth 2.0 would need a browser that comes back to this machine
+        asks=(
+            *(Ask(name=name, goes=Goes.CREDENTIAL, hidden=True) for name in OAUTH1_PARTS),
+            Ask(name="monthly_budget_usd", goes=Goes.OPTION, optional=True),
+        ),
+        confirmations=("automated-label", "reply-rules"),
+        off_until_confirmed=True,
+    )
+    prices: ClassVar[tuple[Price, ...]] = tuple(
+        Price(charge=charge, amount=amount, source=PRICES_SOURCE, as_of=PRICES_AS_OF)
+        for charge, amount in (
+            (Charge.OWN_READ, 1),
+            (Charge.READ, 5),
+            (Charge.AUTHOR_READ, 10),
+            (Charge.REPLY, 15),  # 10 where the author summoned us: only the bill tells
+            (Charge.REPLY_WITH_LINK, 200),
+        )
+    )
+
     def __init__(self, context: ConnectorContext) -> None:
         import tweepy
 
@@ -210,12 +252,20 @@ class TwitterConnector:
 
         self._settings = kit.opened_settings(TwitterSettings, context, self.kind)
         self._options = kit.opened_options(TwitterOptions, context)
-        self._secrets = dict(kit.opened_secrets(context, self.credential_parts, public=("client_id", "expires_at")))
+        self._secrets = dict(kit.opened_secrets(context, self.credential_parts, public=PUBLIC_PARTS))
         self._context = context
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
         self._oauth1 = self._chosen_flow()
         self._quota = kit.QuotaBook()
+        self._purse = Purse(
+            self.prices,
+            budget_usd=self._options.monthly_budget_usd,
+            meter=context.meter,
+            clock=context.clock,
+            resource=self._resource,
+        )
+        self._level: str | None = None
         self._renewing = threading.Lock()
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
@@ -232,6 +282,10 @@ class TwitterConnector:
             **tokens,
         )
         self._client.session = self._session
+
+    @classmethod
+    def accesses(cls, context: SetupContext) -> tuple[Access, ...]:
+        return (sole_access(cls.setup, context),)
 
     @classmethod
     def open(cls, context: ConnectorContext) -> TwitterConnector:
@@ -253,13 +307,38 @@ class TwitterConnector:
 
     def identity(self) -> Author:
         if self._me is None:
-            user = kit.mapping(self._read(self._client.get_me).get("data"))
-            try:
-                native_id = _native_id(user.get("id"))
-            except ValueError as error:
-                raise Unreachable(f"the network did not say who we are: {error}.", resource=self._resource) from None
-            self._me = _author(native_id, {native_id: user}, complete=True)
+            self._me = self._who()
         return self._me
+
+    def _who(self) -> Author:
+        user = kit.mapping(self._read(self._client.get_me).get("data"))
+        try:
+            native_id = _native_id(user.get("id"))
+        except ValueError as error:
+            raise Unreachable(f"the network did not say who we are: {error}.", resource=self._resource) from None
+        return _author(native_id, {native_id: user}, complete=True)
+
+    def inspect(self) -> Inspection:
+        identity = self._me = self._who()
+        told = self._level.split("-") if self._oauth1 and self._level else (self._secrets.get("scope") or "").split()
+        needed, granted = OAUTH1_NEEDS if self._oauth1 else OAUTH2_NEEDS, frozenset(told) if told else None
+        return Inspection(
+            identity=identity,
+            needed=needed,
+            granted=granted,
+            expires_at=self._ends_at(),
+            problems=("read-only",) if self._oauth1 and granted is not None and "write" not in granted else (),
+            notes=("permission-unknown",) if granted is None else (),
+        )
+
+    def _ends_at(self) -> datetime | None:
+        """Of a token that nothing renews."""
+        if self._oauth1 or self._secrets.get("refresh_token"):
+            return None
+        try:
+            return kit.moment(self._secrets.get("expires_at"))
+        except ValueError:
+            return None
 
     def fetch(self, cursor: Cursor | None) -> Page:
         """Mentions, unless switched off our own posts, and searches. The cursor holds one walk a stream."""
@@ -387,6 +466,7 @@ class TwitterConnector:
 
     def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
         """The network knows no idempotency key: after an ``Uncertain`` only ``find_own_reply`` can tell."""
+        self._purse.require_money()
         self._renew_if_due()
         token = self._secrets["access_token"]
         answer = None
@@ -419,6 +499,7 @@ class TwitterConnector:
 
     def _read(self, call: Callable[..., Any], *args: Any, **params: Any) -> Mapping[str, Any]:
         """A read may be repeated: once, with a renewed token."""
+        self._purse.require_money()
         self._renew_if_due()
         token = self._secrets["access_token"]
         given = {name: value for name, value in params.items() if value is not None}
@@ -433,29 +514,51 @@ class TwitterConnector:
         """Note the limits; turn the network's own refusals into our errors before tweepy sees them."""
         path = urlsplit(response.request.url or "").path
         scope = _scope(response.request.method or "GET", path)
-        self._quota.note_headers(scope, response.headers, prefix="x-rate-limit-")
+        stops = STOPS.get(scope, "")
+        self._quota.note_headers(scope, response.headers, prefix="x-rate-limit-", stops=stops)
         for whose in ("app", "user"):
-            self._quota.note_headers(f"{scope}-{whose}-24h", response.headers, prefix=f"x-{whose}-limit-24hour-")
+            day = f"{scope}-{whose}-24h"
+            self._quota.note_headers(day, response.headers, prefix=f"x-{whose}-limit-24hour-", stops=stops)
+        self._level = response.headers.get("x-access-level") or self._level
         if response.status_code < 400:
+            self._pay(response, scope)
             return
         problem = self._problem(response, scope, publishes)
         if problem is not None:
             raise problem
+
+    def _pay(self, response: requests.Response, scope: str) -> None:
+        from connectors.session import answer_of
+
+        if not self._purse.limited or scope == "token":
+            return
+        answer = answer_of(response) or {}
+        data, users = answer.get("data"), kit.mapping(answer.get("includes")).get("users")
+        if scope == "write":
+            link = "http" in str(response.request.body)
+            self._purse.pay(Charge.REPLY_WITH_LINK if link else Charge.REPLY, _ids([data]))
+        elif scope == "account":
+            self._purse.pay(Charge.AUTHOR_READ, _ids([data]))
+        else:
+            self._purse.pay(Charge.OWN_READ if scope in {"mentions", "own-posts"} else Charge.READ, _ids(data))
+            self._purse.pay(Charge.AUTHOR_READ, _ids(users))
 
     def _problem(self, response: requests.Response, scope: str, publishes: bool) -> ConnectorError | None:
         from connectors.session import answer_of
 
         status, now = response.status_code, self._clock.now()
         words = _complaint(answer_of(response) or {})
-        said = f"the network answered {status}: {kit.quoted(words) or response.reason}"
+        said = kit.sentence(f"the network answered {status}: {kit.quoted(words) or response.reason}")
         if scope == "token" and status < 500:
             return CredentialsExpired(
                 "the network refused to renew the token.",
                 resource=self._resource,
-                next_step="Connect the profile again.",
+                next_step=f"Connect the profile again: social connect {self.kind}",
             )
         if status == 401:
-            return _Unauthorized(said, resource=self._resource, next_step="Connect the profile again.")
+            return _Unauthorized(
+                said, resource=self._resource, next_step=f"Connect the profile again: social connect {self.kind}"
+            )
         if status == 402:
             until = now + CREDITS_WAIT
             return RateLimited(said, until=until, scope="credits", resource=self._resource, next_step="Buy credits.")
@@ -498,7 +601,9 @@ class TwitterConnector:
         """Put a new access token in the place of ``stale``. One thread at a time; another process may be quicker."""
         if self._oauth1 or not self._secrets.get("refresh_token"):
             raise CredentialsExpired(
-                "the token is no longer valid.", resource=self._resource, next_step="Connect the profile again."
+                "the token is no longer valid.",
+                resource=self._resource,
+                next_step=f"Connect the profile again: social connect {self.kind}",
             )
         with self._renewing:
             if self._secrets["access_token"] == stale:
@@ -521,13 +626,15 @@ class TwitterConnector:
         ).json()
         if not isinstance(answer.get("access_token"), str):
             raise CredentialsExpired(
-                "the network renewed no token.", resource=self._resource, next_step="Connect the profile again."
+                "the network renewed no token.",
+                resource=self._resource,
+                next_step=f"Connect the profile again: social connect {self.kind}",
             )
-        fresh = {name: str(answer[name]) for name in ("access_token", "refresh_token") if answer.get(name)}
+        fresh = {name: str(answer[name]) for name in ("access_token", "refresh_token", "scope") if answer.get(name)}
         lifetime = answer.get("expires_in")
         if isinstance(lifetime, int) and 0 < lifetime < 10**8:
             fresh["expires_at"] = (self._clock.now() + timedelta(seconds=lifetime)).isoformat()
-        kit.guard(fresh[name] for name in fresh if name != "expires_at")
+        kit.guard(fresh[name] for name in fresh if name not in PUBLIC_PARTS)
         # the old refresh token is dead from now on: keep the new one before anything else can fail
         self._context.credentials.save(self._context.credential, fresh)
         return fresh

@@ -50,13 +50,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """All texts of one language. ``variants`` by kind and tone (neutral, complaint), ``words`` for times and days."""
+    """All texts of one language. ``variants`` by kind and tone (neutral, complaint), ``words`` for times and days,
+    ``problems`` what a holding statement may name, in words that follow "trouble"."""
 
     language: str
     words: Mapping[str, str]
     days: tuple[str, ...]
     months: tuple[str, ...]
     variants: Mapping[tuple[ReplyKind, str], tuple[Variant, ...]]
+    problems: Mapping[str, str]
 
 
 def languages() -> tuple[str, ...]:
@@ -82,6 +84,7 @@ def texts_in(language: str) -> Texts:
             for kind in ReplyKind
             for tone, variants in table.get(kind.value, {}).items()
         },
+        problems=table["problems"],
     )
 
 

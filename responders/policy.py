@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from responders import timing
 from responders.snapshot import Snapshot
 from responders.view import View
-from social.domain.assessment import NOBODY_FLAGS, Flag, Head, Urgency
+from social.domain.assessment import NOBODY_FLAGS, SILENT_FLAGS, Flag, Head, Urgency
 from social.domain.decision import Decision, Outcome, PlannedReply
 from social.domain.post import ProfileMode, require_aware
 from social.domain.reply import ReplyKind
 
 #: Stored with every decision; raise it with every change of the table.
-POLICY_VERSION = "2"
+POLICY_VERSION = "3"
 
 #: A post from before the first poll waits in the queue if it is not older than this; older ones are only kept.
 HISTORY_WAITS_WITHIN = timedelta(hours=24)
@@ -109,6 +109,14 @@ def _why_no_second_text(view: View) -> str:
     return "an automatic text went out in this conversation within the last 24 hours"
 
 
+def _crisis_waits(view: View) -> bool:
+    """The brake is on, and no approved statement speaks of what this customer wrote about: a question about opening hours
+    is not answered with words about trouble."""
+    profile = view.snapshot.profile
+    concerned = view.complaint or view.has(Flag.OUTAGE)
+    return profile.crisis and not (profile.holding and concerned)
+
+
 # --- consequences that plan a text ------------------------------------------------------------------------------------
 
 
@@ -140,6 +148,18 @@ def _not_permitted(view: View, kind: ReplyKind = ReplyKind.ACKNOWLEDGEMENT) -> s
     """The platform's rule against a text of ``kind``; empty where it is allowed."""
     verdict = view.permission(kind)
     return "" if verdict.allowed else verdict.reason or "the network takes no reply here"
+
+
+def _holding(view: View) -> Conclusion:
+    """At once, day and night: a person has just said that these words are true."""
+    since = view.snapshot.conversation.waiting_since
+    latest = since + view.snapshot.timing.acknowledge_within
+    if view.now > latest:
+        return Conclusion(
+            reason=f"a crisis, and too late for the holding statement: the customer waits since {view.local(since)}"
+        )
+    reply = PlannedReply(kind=ReplyKind.HOLDING, due_at=view.now, not_after=latest, complaint=view.complaint)
+    return Conclusion(reason="a crisis: the holding statement that a person approved", reply=reply)
 
 
 def _open(view: View) -> Conclusion:
@@ -249,7 +269,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(
         8,
         "crisis",
-        lambda view: view.snapshot.profile.crisis,
+        _crisis_waits,
         _escalate("a crisis on the profile: acknowledgements wait"),
     ),
     Rule(
@@ -261,6 +281,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(10, "one-text-a-contact", _had_its_text, _escalate(_why_no_second_text)),
     Rule(9, "not-permitted", lambda view: bool(_not_permitted(view)), _escalate(_not_permitted)),
     Rule(9, "limit", lambda view: bool(view.over_limit), _escalate(lambda view: view.over_limit)),
+    Rule(8, "holding", lambda view: view.snapshot.profile.crisis, _holding),
     Rule(10, "open", lambda view: view.is_open, _open),
     Rule(11, "closed", lambda _: True, _closed),
 )
@@ -291,7 +312,11 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
 
 
 def _rings(view: View) -> bool:
-    """Critical always, high outside hours. A normal question asked again at night moves up and rings nobody."""
-    if view.urgency is Urgency.CRITICAL:
+    """Critical always, high outside hours. A normal question asked again at night moves up and rings nobody. Where only the
+    model says critical, and is not sure of it, the case stands first in the queue and rings outside hours only: too many
+    false bells teach people not to listen."""
+    judged = view.snapshot.assessment
+    explained = Head.URGENCY not in judged.abstained or view.has(*SILENT_FLAGS, Flag.OUTAGE)
+    if view.urgency is Urgency.CRITICAL and (explained or judged.urgency is not Urgency.CRITICAL):
         return True
-    return view.snapshot.assessment.urgency is Urgency.HIGH and not view.is_open
+    return judged.urgency.at_least(Urgency.HIGH) and not view.is_open

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from social.domain.assessment import Assessment, ModelIdentity, TextToAssess
+from social.domain.errors import ConnectorError
 from social.domain.post import Author, FetchedPost, Gone, PostRef, Quarantined
 from social.domain.reply import Receipt, SentBy
 
@@ -65,6 +66,15 @@ class CredentialStore(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """What one profile has cost in this calendar month (UTC), kept over restarts. Amounts are thousandths of a US dollar."""
+
+    def add(self, amount: int, *, budget: int, now: datetime) -> int:
+        """Add ``amount`` (0 only asks) and return the month's sum, committed before this returns. ``budget`` is kept beside
+        it, for people."""
+        ...
+
+
 # --- networks ----------------------------------------------------------------------------------------------------------
 
 
@@ -81,9 +91,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What a network said about one of its limits. ``scope`` is the connector's name for it, stable over time."""
+    """What a network said about one of its limits. ``scope`` is the connector's name for it, stable over time; ``stops``
+    what waits until ``resets_at`` once nothing is ``remaining``, also after a restart: ``read`` (fetch), ``write`` (reply),
+    ``all``, or nothing where only a part of ``fetch`` would be missed."""
 
     scope: str
+    stops: str = ""
     remaining: int | None = None
     limit: int | None = None
     used_percent: float | None = None
@@ -176,6 +189,109 @@ class ConnectorContext:
     credential: str
     credentials: CredentialStore
     clock: Clock
+    meter: Meter | None = None  # None: what is spent is counted in this process only
+
+
+# --- connecting a profile ----------------------------------------------------------------------------------------------
+
+
+class Goes(StrEnum):
+    """Where an answer of the set-up ends."""
+
+    OPTION = "option"  # [profiles.options]
+    CREDENTIAL = "credential"  # the secret file
+    EXCHANGE = "exchange"  # nowhere: it is exchanged for something that is kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question of ``social connect``. Its words stand in the guide, under ``name``. ``optional``: no answer is one."""
+
+    name: str
+    goes: Goes
+    hidden: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupForm:
+    """What a network's set-up asks, in order. The operator's word for each of ``confirmations`` stands in the option
+    ``confirmed``; none of them can be read from the network."""
+
+    asks: tuple[Ask, ...]
+    confirmations: tuple[str, ...] = ()
+    off_until_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupContext:
+    """The answers to a ``SetupForm``, hidden ones in ``secrets``; ``settings`` is the raw ``[connectors.<kind>]``."""
+
+    answers: Mapping[str, str]
+    secrets: Secrets
+    settings: Mapping[str, Any]
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One account that the answers open, and what would be kept of it. Names are empty where there is nothing to pick."""
+
+    options: Mapping[str, Any]
+    credential: Secrets
+    native_id: str = ""
+    label: str = ""
+
+
+class SetupProblem(ConnectorError):
+    """A wrong turn in a set-up. ``key`` finds its sentence in the guide's ``[problems]``, ``words`` fill it in; ``what`` is
+    for whoever has no guide."""
+
+    permanent = True
+    exit_code = 4
+
+    def __init__(self, key: str, what: str, *, resource: str = "", **words: str) -> None:
+        super().__init__(what, resource=resource)
+        self.key = key
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a network says about an access. ``problems`` and ``notes`` are keys of the guide's tables: the first keep a
+    profile from working, the second are good to know."""
+
+    identity: Author
+    needed: tuple[str, ...] = ()
+    granted: frozenset[str] | None = None  # None: the network does not say
+    expires_at: datetime | None = None  # None: it does not end by itself
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        granted = self.granted
+        return () if granted is None else tuple(scope for scope in self.needed if scope not in granted)
+
+
+class Charge(StrEnum):
+    """What a network may bill."""
+
+    OWN_READ = "own-read"  # a mention of the account, or a post of its own
+    READ = "read"  # any other post
+    AUTHOR_READ = "author-read"
+    REPLY = "reply"
+    REPLY_WITH_LINK = "reply-with-link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """One item's price in thousandths of a US dollar, where that was read, and when it was true."""
+
+    charge: Charge
+    amount: int
+    source: str
+    as_of: date
 
 
 @runtime_checkable
@@ -192,6 +308,14 @@ class Connector(Protocol):
     credential_parts: ClassVar[tuple[str, ...]]  # the parts of the credential that must be there
     capabilities: ClassVar[Capabilities]
     reply_rules: ClassVar[ReplyRules]
+    setup: ClassVar[SetupForm]
+    prices: ClassVar[tuple[Price, ...]]  # empty: the network bills nothing
+
+    @classmethod
+    def accesses(cls, context: SetupContext) -> tuple[Access, ...]:
+        """What the answers of a set-up open, never empty: usually one; several where the owner has to pick. Short-lived
+        tokens are exchanged here. Raises ``SetupProblem`` where the answers cannot work."""
+        ...
 
     @classmethod
     def open(cls, context: ConnectorContext) -> Connector:
@@ -200,6 +324,10 @@ class Connector(Protocol):
 
     def identity(self) -> Author:
         """Who we are on the network (our own account)."""
+        ...
+
+    def inspect(self) -> Inspection:
+        """What this access may do and until when, asked from the network anew. Reads only."""
         ...
 
     def fetch(self, cursor: Cursor | None) -> Page:
@@ -232,6 +360,33 @@ class Connector(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+# --- telling people ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Plain words for one of the brand's own people. ``to`` is where the channel finds them: an e-mail address, the name of
+    a credential. ``key`` is the same over all attempts, so that a repeated message can be known for one."""
+
+    key: str
+    to: str
+    name: str
+    subject: str
+    body: str
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """One way to reach people. Never sleeps, never touches the database, always has a time-out (machine time)."""
+
+    channel: ClassVar[str]  # stands on every message that went this way
+
+    def send(self, message: Message) -> None:
+        """One attempt. Raises ``Unreachable`` (surely not taken, later perhaps), ``Refused`` (not taken, and a repeat helps
+        only once somebody mends something) or ``Uncertain`` (it may have been taken)."""
+        ...
 
 
 # --- judgement ---------------------------------------------------------------------------------------------------------

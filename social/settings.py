@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from social.domain.errors import ConfigurationError
-from social.domain.hours import parse_slots, parse_weekly
+from social.domain.hours import parse_slot, parse_slots, parse_weekly
 from social.domain.post import ProfileMode
 from social.settings_problems import (
     NEVER_HERE,
@@ -43,6 +43,8 @@ DEFAULT_CONFIG = "config.toml"
 
 #: The only hosts that a simulated world may be reached at.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: What every mail server takes: an address outside ASCII needs SMTPUTF8, which many refuse.
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _DURATION = re.compile(r"(?:(\d+)d)?\s*(?:(\d+)h)?\s*(?:(\d+)m(?:in)?)?\s*(?:(\d+)s)?")
 
 
@@ -62,6 +64,37 @@ def parse_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+def _credential_name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", value) is None or looks_like_a_secret(value):
+        # the value is not repeated: it may be the secret itself
+        raise ValueError(
+            "must be the NAME of a credential (small letters, digits, - and _), not a token: put the token into "
+            "secrets/NAME.toml (mode 0600) or the environment, and renew it, since it stood in a file"
+        )
+    return value
+
+
+def _existing_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"{value!r} is not an IANA time zone; write for example Europe/Warsaw") from error
+    return value
+
+
+def _as_lists(value: object) -> object:
+    """One slot may be written as a string."""
+    if isinstance(value, Mapping):
+        return {key: [slots] if isinstance(slots, str) else slots for key, slots in value.items()}
+    return value
+
+
+def _email_address(value: str) -> str:
+    if value and _EMAIL.fullmatch(value) is None:
+        raise ValueError("must be one e-mail address in plain letters, such as anna@example.com")
+    return value
 
 
 class Section(BaseModel):
@@ -138,18 +171,12 @@ class BrandSettings(Section):
     @field_validator("hours", "open_dates", mode="before")
     @classmethod
     def _one_slot_may_be_a_string(cls, value: object) -> object:
-        if isinstance(value, Mapping):
-            return {key: [slots] if isinstance(slots, str) else slots for key, slots in value.items()}
-        return value
+        return _as_lists(value)
 
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError(f"{value!r} is not an IANA time zone; write for example Europe/Warsaw") from error
-        return value
+        return _existing_zone(value)
 
     @field_validator("hours")
     @classmethod
@@ -210,13 +237,7 @@ class ProfileSettings(Section):
     @field_validator("credential")
     @classmethod
     def _a_name_not_a_token(cls, value: str) -> str:
-        if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", value) is None or looks_like_a_secret(value):
-            # the value is not repeated: it may be the secret itself
-            raise ValueError(
-                "must be the NAME of a credential (small letters, digits, - and _), not a token: put the token into "
-                "secrets/NAME.toml (mode 0600) or the environment, and renew it, since it stood in a file"
-            )
-        return value
+        return _credential_name(value)
 
     @model_validator(mode="after")
     def _closed_notice_is_never_silent(self) -> ProfileSettings:
@@ -270,6 +291,233 @@ class RespondersSettings(Section):
         return value
 
 
+class WebSettings(Section):
+    """[web]: the desk in the browser."""
+
+    host: str = Field(
+        "127.0.0.1", description="The address to listen on; another than this machine needs behind_proxy."
+    )
+    port: int = Field(8710, ge=0, le=65535, description="0: a free one, which is printed.")
+    behind_proxy: bool = Field(
+        False, description="true: a reverse proxy with TLS stands before the desk; its forwarded headers are believed."
+    )
+    address: str = Field(
+        "", description="How people reach the desk, such as https://desk.example.com; stands in the links of messages."
+    )
+    session_hours: int = Field(12, ge=1, le=24 * 30, description="Who did nothing for so long signs in again.")
+
+    @field_validator("address")
+    @classmethod
+    def _a_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be a web address such as https://desk.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_proxy_has_a_name(self) -> WebSettings:
+        if self.behind_proxy and not self.address:
+            raise ValueError('behind_proxy needs the name that people use: address = "https://desk.example.com"')
+        return self
+
+    @model_validator(mode="after")
+    def _only_a_proxy_opens_it_to_others(self) -> WebSettings:
+        if self.host not in LOOPBACK and not self.behind_proxy:
+            raise ValueError(
+                f"the desk would listen on {self.host}, where others reach it without TLS: keep 127.0.0.1, or put a "
+                "reverse proxy before it and set behind_proxy = true"
+            )
+        return self
+
+
+class PersonSettings(Section):
+    """[[notify.people]]: who can be told, the first one first where there is no rota."""
+
+    name: str = Field(
+        min_length=1, max_length=60, description="As this person signs in at the desk, or works with --as NAME."
+    )
+    email: str = Field("", description="Needs [notify.smtp].")
+    language: Annotated[str, Field(pattern=r"^(pl|en)$")] = Field("pl", description="Of the messages: pl or en.")
+    services: str = Field(
+        "",
+        description="The NAME of a credential; each of its parts is an address for apprise, such as a push service or "
+        "a chat (needs the extra [notify]).",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if value != value.strip() or not value.isprintable():
+            raise ValueError("must be a plain name on one line, without spaces around it")
+        return value
+
+    @field_validator("email")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        return _email_address(value)
+
+    @field_validator("services")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        return _credential_name(value) if value else value
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> PersonSettings:
+        if not self.email and not self.services:
+            raise ValueError(f"{self.name} cannot be reached; give email, services or both")
+        return self
+
+
+class ShiftSettings(Section):
+    """[[notify.rota]]: who is on call when. Without any, everybody is, in the order of [[notify.people]]."""
+
+    people: tuple[str, ...] = Field(min_length=1, description="Names of [[notify.people]], the first one first.")
+    hours: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description='Days and hours as of a brand, over midnight allowed: mon-fri = ["17:00-09:00"]. None: always.',
+    )
+    brand: str | None = Field(None, description="Only for this brand; none: for all.")
+
+    @field_validator("hours", mode="before")
+    @classmethod
+    def _one_slot_may_be_a_string(cls, value: object) -> object:
+        return _as_lists(value)
+
+    @field_validator("hours")
+    @classmethod
+    def _hours_can_be_read(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        parse_weekly(value)
+        return value
+
+
+class SmtpSecurity(StrEnum):
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class SmtpSettings(Section):
+    """[notify.smtp]: the mail server that takes the messages."""
+
+    host: str = Field(min_length=1, description="Its name, such as smtp.example.com.")
+    port: int = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls.")
+    security: SmtpSecurity = Field(
+        SmtpSecurity.STARTTLS,
+        description="starttls: encrypted after the greeting, never without; tls: from the start; none: not at all. The "
+        "server's certificate is always checked.",
+    )
+    sender: str = Field(description="The address that the messages come from.")
+    credential: str = Field("", description="The NAME of a credential with username and password. None: no sign-in.")
+    timeout: Duration = Field(timedelta(seconds=20), description="For each answer of the server, 1s to 30s.")
+    ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to trust instead of the machine's own, for a server of your own."
+    )
+
+    @field_validator("sender")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value:
+            raise ValueError("must be an e-mail address")
+        return _email_address(value)
+
+    @field_validator("credential")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        return _credential_name(value) if value else value
+
+    @field_validator("timeout")
+    @classmethod
+    def _neither_hasty_nor_endless(cls, value: timedelta) -> timedelta:
+        if not timedelta(seconds=1) <= value <= timedelta(seconds=30):
+            raise ValueError("timeout must lie between 1s and 30s")
+        return value
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> SmtpSettings:
+        if self.security is SmtpSecurity.NONE and self.credential and self.host not in LOOPBACK:
+            raise ValueError('a password would cross the network in clear: use security = "starttls" or "tls"')
+        return self
+
+
+class NotifySettings(Section):
+    """[notify]: who is told, by what, and when they may sleep."""
+
+    timezone: str | None = Field(None, description="Of rota and quiet hours, an IANA name. None: the first brand's.")
+    second_after: Duration = Field(
+        timedelta(minutes=15), description="Nobody took it for so long: the next person on call is told."
+    )
+    quiet_hours: str = Field(
+        "22:00-07:00", description="Only critical rings then, everything else waits for their end. Empty: none."
+    )
+    high_at_night: bool = Field(False, description="true: high rings in quiet hours too.")
+    excerpt: bool = Field(True, description="Show the first 140 characters of the customer's words; false: never.")
+    digest_before_opening: Duration = Field(
+        timedelta(minutes=15), description='The morning digest comes so long before a brand opens. "0s": none.'
+    )
+    ping: str = Field(
+        "",
+        description="A dead man's switch: an https address that is asked every minute while all is well, or the NAME of "
+        "a credential whose part url is one.",
+    )
+    smtp: SmtpSettings | None = Field(None, description="The mail server.")
+    people: tuple[PersonSettings, ...] = Field((), description="Who can be told; none: nobody is.")
+    rota: tuple[ShiftSettings, ...] = Field((), description="Who is on call when.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str | None) -> str | None:
+        return value if value is None else _existing_zone(value)
+
+    @field_validator("second_after")
+    @classmethod
+    def _in_time(cls, value: timedelta) -> timedelta:
+        if not timedelta(minutes=1) <= value <= timedelta(hours=12):
+            raise ValueError("second_after must lie between 1m and 12h")
+        return value
+
+    @field_validator("digest_before_opening")
+    @classmethod
+    def _the_same_morning(cls, value: timedelta) -> timedelta:
+        if not timedelta(0) <= value <= timedelta(hours=4):
+            raise ValueError("digest_before_opening must lie between 0s and 4h")
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _one_night(cls, value: str) -> str:
+        if value and str(parse_slot(value)) == "00:00-24:00":
+            raise ValueError("nobody would ever be told of anything but critical; leave some hours of the day")
+        return value
+
+    @field_validator("ping")
+    @classmethod
+    def _an_address_or_a_name(cls, value: str) -> str:
+        if "://" not in value:
+            return _credential_name(value) if value else value
+        parts = urlsplit(value)
+        if parts.username or parts.password:
+            raise ValueError("a password must never stand in this file: put the address into a credential's part url")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("must be an https address")
+        return value
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> NotifySettings:
+        names = [person.name for person in self.people]
+        for index, person in enumerate(self.people):
+            if person.name in names[:index]:
+                raise misplaced(("notify", "people", index, "name"), f"two people are called {person.name!r}")
+            if person.email and self.smtp is None:
+                raise misplaced(("notify", "people", index, "email"), "an e-mail needs [notify.smtp], which is missing")
+        for index, shift in enumerate(self.rota):
+            for name in shift.people:
+                if name not in names:
+                    known = ", ".join(names) or "nobody"
+                    message = f"{name!r} stands in no [[notify.people]]; there is: {known}"
+                    raise misplaced(("notify", "rota", index, "people"), message)
+        return self
+
+
 class Settings(Section):
     """The whole of config.toml."""
 
@@ -278,6 +526,8 @@ class Settings(Section):
     secrets: SecretsSettings = Field(default_factory=SecretsSettings)
     triage: TriageSettings = Field(default_factory=TriageSettings)
     responders: RespondersSettings = Field(default_factory=RespondersSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     brands: tuple[BrandSettings, ...] = Field(min_length=1)
     profiles: tuple[ProfileSettings, ...] = Field(min_length=1)
@@ -299,6 +549,9 @@ class Settings(Section):
                 known = ", ".join(repr(name) for name in brands)
                 message = f"profile {profile.name!r} belongs to brand {profile.brand!r}, but there is only {known}"
                 raise misplaced(("profiles", index, "brand"), message)
+        for index, shift in enumerate(self.notify.rota):
+            if shift.brand is not None and shift.brand not in brands:
+                raise misplaced(("notify", "rota", index, "brand"), f"there is no brand {shift.brand!r}")
         return self
 
     def brand(self, name: str) -> BrandSettings:
@@ -333,6 +586,28 @@ def require_loopback(settings: Settings) -> None:
             f"the clock is {settings.clock.mode}, but [connectors.{profile.connector}] {says}.",
             resource=settings.where(*location),
             next_step='Set [clock] mode = "real" for real networks, or a base_url on 127.0.0.1 for simulated ones.',
+        )
+    _require_that_nobody_outside_is_told(settings)
+
+
+def _require_that_nobody_outside_is_told(settings: Settings) -> None:
+    """Customers who do not exist wake nobody: a simulated world may only talk to a mail server on this machine."""
+    notify = settings.notify
+    location: tuple[str | int, ...] | None
+    if notify.smtp is not None and notify.smtp.host not in LOOPBACK:
+        location = ("notify", "smtp", "host")
+    elif notify.ping and urlsplit(notify.ping).hostname not in LOOPBACK:
+        location = ("notify", "ping")
+    else:
+        services = (
+            ("notify", "people", index, "services") for index, item in enumerate(notify.people) if item.services
+        )
+        location = next(services, None)
+    if location is not None:
+        raise ConfigurationError(
+            f"the clock is {settings.clock.mode}, and people outside would be told of customers who do not exist.",
+            resource=settings.where(*location),
+            next_step='Set [clock] mode = "real", or a mail server on 127.0.0.1 and nothing else.',
         )
 
 

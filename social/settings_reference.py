@@ -51,7 +51,7 @@ def page() -> str:
     for name, field in Settings.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            parts.append(_section(f"`[{name}]`", model))
+            parts += [_section(f"`[{name}]`", model), *_inner_tables(name, model)]
     parts += [_section("`[[brands]]`", BrandSettings), _section("`[[profiles]]`", ProfileSettings), *_networks()]
     return "\n".join(parts)
 
@@ -91,6 +91,15 @@ def _section(title: str, model: type[BaseModel]) -> str:
     about = " ".join(doc.partition(":")[2].split()) if doc.startswith("[") else ""
     sentence = f"{about[0].upper()}{about[1:]}\n\n" if about else ""
     return f"## {title}\n\n{sentence}{_table(model)}"
+
+
+def _inner_tables(name: str, model: type[BaseModel]) -> Iterator[str]:
+    for key, field in model.model_fields.items():
+        choices = (field.annotation, *get_args(field.annotation))
+        inner = next((choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)), None)
+        if inner is not None:
+            several = get_origin(field.annotation) is tuple
+            yield _section(f"`[[{name}.{key}]]`" if several else f"`[{name}.{key}]`", inner)
 
 
 def _table(model: type[BaseModel]) -> str:
@@ -153,6 +162,8 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
         return f"table of {_plural(_type(arguments[1]))}" if arguments[1] is not Any else "table"
     if origin is not None and arguments:  # Annotated
         return _type(arguments[0], field)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table, see below"
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return ", ".join(f'`"{choice.value}"`' for choice in annotation)
     if annotation in (int, float):
@@ -161,6 +172,8 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
 
 
 def _plural(name: str) -> str:
+    if name == "table, see below":
+        return "tables, see below"
     return name if name.startswith(("list", "table")) else f"{name}s"
 
 

@@ -28,6 +28,7 @@ from social.ports import (
     ConnectorContext,
     Cursor,
     Idempotency,
+    Inspection,
     LengthUnit,
     Page,
     Quota,
@@ -244,6 +245,9 @@ class FakeConnector:
 
     def quota(self) -> tuple[Quota, ...]:
         return self.quotas
+
+    def inspect(self) -> Inspection:
+        return Inspection(identity=self.identity())
 
     def close(self) -> None:
         self.closed = True

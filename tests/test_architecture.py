@@ -22,6 +22,7 @@ SOURCES = [file for package in PACKAGES for file in sorted((ROOT / package).rglo
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 #: They cost a tenth of a second to seven seconds of import.
 HEAVY = {
+    "apprise",
     "atproto",
     "atproto_client",
     "facebook",
@@ -196,6 +197,7 @@ def test_the_help_of_a_verb_does_not_open_the_house() -> None:
 #: Declared, though no file imports them.
 NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the machine has no time zones",
+    "python-multipart": "Starlette reads forms with it",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg://",
 }
 
@@ -220,7 +222,9 @@ def test_what_the_product_imports_is_declared_and_what_is_declared_is_imported()
     known = metadata.packages_distributions()
     needed = {known.get(module, [module])[0].lower().replace("_", "-") for module in imported}
     extras = PROJECT["project"]["optional-dependencies"]
-    declared = distributions(PROJECT["project"]["dependencies"] + extras["postgres"] + extras["torch"])
+    declared = distributions(
+        PROJECT["project"]["dependencies"] + extras["postgres"] + extras["torch"] + extras["notify"]
+    )
 
     # a library may be reached through the one that brings it: its own parts are not declared twice
     brought = {"sqlmodel": {"sqlalchemy"}, "requests": {"urllib3"}, "pydantic": {"pydantic-core"}, "atproto": {"httpx"}}

@@ -62,6 +62,19 @@ class Planned:
     kind: PostKind | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPost:
+    """A post that really happened, to happen again at ``at``. ``author`` is ``None`` for the shop, whose people wrote it
+    in the network's own app; ``key`` and ``parent`` (the ``key`` that it answers) are the recording's own.
+    """
+
+    key: str
+    at: datetime
+    author: Member | None
+    text: str
+    parent: str | None = None
+
+
 def hour_weights() -> tuple[float, ...]:
     """The share of a day's posts in each local hour; they sum to 1, the night's to ``NIGHT_SHARE``."""
     night = sum(weight for hour, weight in enumerate(HUMPS) if is_night(hour))

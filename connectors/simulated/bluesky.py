@@ -42,6 +42,9 @@ READS = (3000, timedelta(minutes=5))
 POINTS, CREATE_COSTS = (5000, timedelta(hours=1)), 3
 SIGN_INS = (30, timedelta(minutes=5))
 ACCESS, REFRESH = "com.atproto.appPass", "com.atproto.refresh"
+#: What a password opens is told by how it begins; any other is an ordinary app password.
+SCOPES = {"privileged": "com.atproto.appPassPrivileged", "own": "com.atproto.access"}
+ACCESS_SCOPES = frozenset({ACCESS, *SCOPES.values()})
 ACCESS_LIFETIME, REFRESH_LIFETIME = timedelta(hours=2), timedelta(days=90)
 #: Tokens outlive a restart of the simulator, as a network's do, so the key is no secret and always the same.
 SIGNING_KEY = b"the simulated network signs with this"
@@ -67,7 +70,7 @@ class BlueskyDialect:
             if answer is None or not request.path.startswith("/xrpc/"):
                 raise Refusal(501, "MethodNotImplemented", "Method Not Implemented")
             if method not in {"com.atproto.server.createSession", "com.atproto.server.refreshSession"}:
-                _require_token(request, world, ACCESS)
+                _require_token(request, world, ACCESS_SCOPES)
             return _limited(method, request, world, answer)
         except Refusal as refusal:
             return refusal.response
@@ -103,19 +106,28 @@ def _create_session(request: SimulatedRequest, world: World) -> SimulatedRespons
     known = asked.get("identifier") in {brand.handle, _did(brand)}
     if not known or not isinstance(password, str) or not password or password.startswith("wrong"):
         raise Refusal(401, "AuthenticationRequired", "Invalid identifier or password")
-    return SimulatedResponse(body={**_session(request, brand), "email": "shop@example.test", "emailConfirmed": False})
+    scope = next((scope for start, scope in SCOPES.items() if password.startswith(start)), ACCESS)
+    return SimulatedResponse(
+        body={**_session(request, brand, scope), "email": "shop@example.test", "emailConfirmed": False}
+    )
 
 
 def _refresh_session(request: SimulatedRequest, world: World) -> SimulatedResponse:
-    _require_token(request, world, REFRESH)
+    _require_token(request, world, frozenset({REFRESH}))
     return SimulatedResponse(
         body={**_session(request, world.brand(NETWORK)), "email": "shop@example.test", "emailConfirmed": False}
     )
 
 
-def _session(request: SimulatedRequest, account: Account) -> dict[str, Any]:
+def _get_session(request: SimulatedRequest, world: World) -> SimulatedResponse:
+    session = _session(request, world.brand(NETWORK))
+    told = {name: value for name, value in session.items() if not name.endswith("Jwt")}
+    return SimulatedResponse(body={**told, "email": "shop@example.test", "emailConfirmed": False})
+
+
+def _session(request: SimulatedRequest, account: Account, scope: str = ACCESS) -> dict[str, Any]:
     return {
-        "accessJwt": token_for(account, ACCESS_LIFETIME),
+        "accessJwt": token_for(account, ACCESS_LIFETIME, scope),
         "refreshJwt": token_for(account, REFRESH_LIFETIME, REFRESH),
         "did": _did(account),
         "handle": account.handle,
@@ -167,7 +179,7 @@ def _signature(signed: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _require_token(request: SimulatedRequest, world: World, scope: str) -> None:
+def _require_token(request: SimulatedRequest, world: World, scopes: frozenset[str]) -> None:
     token = request.bearer()
     if token is None:
         raise Refusal(401, "AuthMissing", "Authentication Required")
@@ -176,7 +188,7 @@ def _require_token(request: SimulatedRequest, world: World, scope: str) -> None:
         raise Refusal(400, "InvalidToken", "Token could not be verified")
     payload = signed.partition(".")[2]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    if claims["scope"] != scope or claims["sub"] != _did(world.brand(NETWORK)):
+    if claims["scope"] not in scopes or claims["sub"] != _did(world.brand(NETWORK)):
         raise Refusal(400, "InvalidToken", "Bad token scope")
     if claims["exp"] <= machine_now().timestamp():
         raise Refusal(400, "ExpiredToken", "Token has expired")
@@ -587,6 +599,7 @@ Route = Callable[[SimulatedRequest, World], SimulatedResponse]
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "com.atproto.server.createSession"): _create_session,
     ("POST", "com.atproto.server.refreshSession"): _refresh_session,
+    ("GET", "com.atproto.server.getSession"): _get_session,
     ("POST", "com.atproto.repo.createRecord"): _create_record,
     ("GET", "com.atproto.repo.getRecord"): _get_record,
     ("GET", "app.bsky.notification.listNotifications"): _list_notifications,

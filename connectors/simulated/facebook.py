@@ -28,8 +28,18 @@ CALLS_AN_HOUR = 4800
 DUPLICATE_WITHIN = timedelta(minutes=5)
 DEFAULT_PAGE = 25
 IDS_AT_ONCE = 50
+#: The app of every token here; a token tells by its beginning whose it is: ``user-`` a person's, any other a page's.
+APP_ID = "1029384756"
+PERMISSIONS = ("pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement")
+#: Beginning of a person's token -> the permissions that it lacks.
+LACKING = {"user-few": frozenset({"pages_manage_engagement"})}
+LONG_TOKEN = timedelta(days=60)
+DATA_ACCESS = timedelta(days=90)
+#: A second page of the same owner, on which nothing happens, and one that the owner may only look at.
+SECOND_PAGE = ("200300400500", "Lawenda Hurt")
+WATCHED_PAGE = ("200300400501", "Lawenda Inspiracje")
 NODE_FIELDS: Mapping[str, frozenset[str]] = {
-    "Page": frozenset({"id", "name", "username"}),
+    "Page": frozenset({"id", "name", "username", "access_token", "tasks"}),
     "PagePost": frozenset(
         {"id", "message", "from", "created_time", "permalink_url", "full_picture", "story", "comments", "is_published"}
     ),
@@ -121,6 +131,8 @@ class FacebookDialect:
 
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         try:
+            if (answered := _about_tokens(request, world)) is not None:
+                return answered
             _require_token(request)
             state = world.limits.take(f"{NETWORK}/calls", limit=CALLS_AN_HOUR, window=HOUR, now=request.now)
             if not state.allowed:
@@ -167,6 +179,80 @@ def _given(request: SimulatedRequest, name: str) -> str | None:
     return request.form().get(name) if request.method == "POST" else request.param(name)
 
 
+def _about_tokens(request: SimulatedRequest, world: World) -> SimulatedResponse | None:
+    """The two endpoints that are asked in the name of an app, and the pages of a person."""
+    path = request.path.partition("/v")[2].partition("/")[2]
+    if request.method != "GET" or path not in {"oauth/access_token", "debug_token", "me/accounts"}:
+        return None
+    if path == "oauth/access_token":
+        return SimulatedResponse(body=_exchanged(request))
+    if path == "debug_token":
+        return SimulatedResponse(body={"data": _debugged(request, world)})
+    _require_token(request)
+    return SimulatedResponse(body=_accounts(request, world))
+
+
+def _require_app(app_id: str, secret: str) -> None:
+    if app_id != APP_ID:
+        told = "Error validating application. Cannot get application info due to a system error."
+        raise GraphError(101, told)
+    if secret.startswith("wrong"):
+        raise GraphError(1, "Error validating client secret.")
+
+
+def _exchanged(request: SimulatedRequest) -> dict[str, Any]:
+    """https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived"""
+    _require_app(request.param("client_id") or "", request.param("client_secret") or "")
+    token = request.param("fb_exchange_token") or ""
+    if request.param("grant_type") != "fb_exchange_token" or not token.startswith("user-"):
+        raise GraphError(100, "Invalid parameter")
+    long = f"{token}-long"
+    return {"access_token": long, "token_type": "bearer", "expires_in": int(LONG_TOKEN.total_seconds())}
+
+
+def _debugged(request: SimulatedRequest, world: World) -> dict[str, Any]:
+    """https://developers.facebook.com/docs/graph-api/reference/debug_token"""
+    app_id, _, secret = (request.param("access_token") or "").partition("|")
+    _require_app(app_id, secret)
+    token = request.param("input_token") or ""
+    if token.startswith("user-other-app"):
+        raise GraphError(100, "(#100) The App_id in the input_token did not match the Viewing App")
+    if token.startswith(("user-expired", "expired", "wrong")):
+        error = {"code": 190, "message": "Error validating access token: Session has expired", "subcode": 463}
+        return {"is_valid": False, "error": error, "scopes": []}
+    person = token.startswith("user-")
+    lacking = next((lacks for start, lacks in LACKING.items() if start in token), frozenset())
+    told = {
+        "app_id": APP_ID,
+        "type": "USER" if person else "PAGE",
+        "application": "Lawenda desk",
+        "data_access_expires_at": int((request.now + DATA_ACCESS).timestamp()),
+        "expires_at": int((request.now + LONG_TOKEN).timestamp()) if person else 0,
+        "is_valid": True,
+        "scopes": [name for name in PERMISSIONS if name not in lacking],
+        "user_id": "10220000000000001",
+    }
+    return told if person else {**told, "profile_id": str(world.brand(NETWORK).number)}
+
+
+def _accounts(request: SimulatedRequest, world: World) -> dict[str, Any]:
+    token = request.param("access_token") or ""
+    if not token.startswith("user-"):
+        raise GraphError(100, "(#100) Tried accessing nonexisting field (accounts) on node type (Page)")
+    brand = world.brand(NETWORK)
+    pages = [(str(brand.number), brand.name, "MODERATE"), (*SECOND_PAGE, "MODERATE"), (*WATCHED_PAGE, "ANALYZE")]
+    if "one-page" in token:
+        del pages[1]
+    if "no-page" in token:
+        del pages[:2]
+    asked = {entry.name for entry in _fields(request)}
+    data = []
+    for number, name, task in pages:
+        page = {"name": name, "access_token": f"page-{number}-{token}", "tasks": [task]}
+        data.append({**{key: value for key, value in page.items() if key in asked}, "id": number})
+    return {"data": data, "paging": {"cursors": {"before": "a", "after": "b"}}}
+
+
 def _require_token(request: SimulatedRequest) -> None:
     token = _given(request, "access_token") or request.bearer()
     if not token:
@@ -183,6 +269,8 @@ def _route(request: SimulatedRequest, world: World) -> dict[str, Any]:
         raise GraphError(2500, f"Unknown path components: {request.path}")
     node, edge = path.group(1), path.group(2)
     brand = world.brand(NETWORK)
+    if (_given(request, "access_token") or "").startswith(f"page-{SECOND_PAGE[0]}-"):
+        return {"data": []} if edge else {"id": SECOND_PAGE[0], "name": SECOND_PAGE[1]}
     if request.method == "POST":
         if edge != "comments" or node is None:
             raise GraphError(100, f"Unsupported post request to {edge!r}.", subcode=33)

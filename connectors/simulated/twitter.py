@@ -11,6 +11,7 @@ import random
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,8 @@ NOT_SUMMONED = (
     "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author "
     "of the post you are replying to."
 )
+NOT_PERMITTED = "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint."
+READ_ONLY = "read"
 
 #: A version of a post: the post and which of its revisions (0 is the first).
 Version = tuple[WorldPost, int]
@@ -66,9 +69,12 @@ class TwitterDialect:
         try:
             if request.path == "/2/oauth2/token" and request.method == "POST":
                 return self._token(request)
-            self._require_token(request)
+            level = self._require_token(request)
+            if request.method == "POST" and level == READ_ONLY:
+                raise Refusal(403, NOT_PERMITTED, kind=f"{PROBLEMS}/oauth1-permissions")
             name, answer = self._route(request, world)
-            return self._limited(name, request, world, answer)
+            given = self._limited(name, request, world, answer)
+            return replace(given, headers={**given.headers, "x-access-level": level}) if level else given
         except Refusal as refusal:
             return refusal.response
 
@@ -91,12 +97,17 @@ class TwitterDialect:
 
     # --- who asks -----------------------------------------------------------------------------------------------------
 
-    def _require_token(self, request: SimulatedRequest) -> None:
+    def _require_token(self, request: SimulatedRequest) -> str | None:
+        """The level of an OAuth 1.0a token, which its beginning tells here."""
         token = request.bearer()
-        signed = re.search(r'oauth_token="([^"]+)"', request.headers.get("authorization", ""))
+        found = re.search(r'oauth_token="([^"]+)"', request.headers.get("authorization", ""))
+        signed = found.group(1) if found is not None else ""
         ended = token is not None and (token.startswith("expired") or self._ends.get(token, request.now) < request.now)
-        if ended or not (token or signed):
+        if ended or signed.startswith("wrong") or not (token or signed):
             raise Refusal(401, "Unauthorized", title="Unauthorized")
+        if not signed:
+            return None
+        return READ_ONLY if signed.startswith("readonly") else "read-write"
 
     def _token(self, request: SimulatedRequest) -> SimulatedResponse:
         """Refresh tokens rotate: each works once."""

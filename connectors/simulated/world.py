@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.simulated.arrivals import Arrival, Arrivals, ShopArrival
+from connectors.simulated.arrivals import Arrival, Arrivals, RecordedPost, ShopArrival
 from connectors.simulated.library import CustomerText, Library, WorldOptions, load_library
 from connectors.simulated.limits import RateLimits
 from connectors.simulated.records import (
@@ -93,6 +93,7 @@ class World(Timeline):
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._order = 0
         self._thanked: set[int] = set()
+        self._recorded: dict[str, int] = {}  # a recording's own keys -> sequences
         self.advance(self.start)
 
     # --- time -------------------------------------------------------------------------------------------------------
@@ -194,6 +195,14 @@ class World(Timeline):
             self._tell("disable-replies", network=post.network, sequence=post.sequence, disabled=disabled)
             return post
 
+    def play(self, network: str, posts: Iterable[RecordedPost]) -> None:
+        """Let posts that really happened happen again on ``network``, each at its own time, besides what the world does
+        by itself. A post whose time is over happens at once; a ``parent`` must happen before its answers.
+        """
+        with self.lock:
+            for post in posts:
+                self._at(post.at.astimezone(UTC), partial(self._happen_again, network, post))
+
     # --- what the world does by itself ------------------------------------------------------------------------------
 
     def restore(self, events: Iterable[Mapping[str, Any]]) -> None:
@@ -274,6 +283,19 @@ class World(Timeline):
         self._tell("post", WORLD, **described(post))
         self._follow(post, text)
 
+    def _happen_again(self, network: str, recorded: RecordedPost, at: datetime) -> None:
+        under = self._recorded[recorded.parent] if recorded.parent is not None else None
+        if recorded.author is None:
+            author, kind = self.brand(network), PostKind.OWN
+        else:
+            author = self._open(network, recorded.author)
+            kind = self._first_way(network) if under is None else self.library.networks[network].conversation
+        post = self._add(
+            network=network, author=author, text=recorded.text, kind=kind, parent=under, text_key=recorded.key
+        )
+        self._recorded[recorded.key] = post.sequence
+        self._tell("post", WORLD, **described(post))
+
     def place(self, network: str, kind: PostKind, draw: float = 0.999) -> tuple[PostKind, int | None]:
         """Where a first post of this kind goes: under which of the shop's last five posts (``draw``, 0 to 1, the newest
         last) for a comment, a reply or a quote. Another kind where the shop has written nothing yet.
@@ -283,8 +305,12 @@ class World(Timeline):
         latest = self.brand_posts(network)[-5:]
         if latest:
             return kind, latest[int(draw * len(latest))].sequence
+        return self._first_way(network), None
+
+    def _first_way(self, network: str) -> PostKind:
+        """How a first post reaches the shop where it has written nothing yet."""
         ways = self.library.networks[network].ways
-        return next((way for way in ways if way not in UNDER_OURS), PostKind.MENTION), None
+        return next((way for way in ways if way not in UNDER_OURS), PostKind.MENTION)
 
     def _follow(self, post: WorldPost, text: CustomerText) -> None:
         """Plan what becomes of a customer's post by itself."""

@@ -86,6 +86,11 @@ class _Usable:
         self.id, self.text = id, text
 
 
+def _no_number(name: str) -> None:
+    """NaN and Infinity are no JSON, and nothing that we could write back."""
+    raise ValueError(f"{name} is not JSON")
+
+
 def _read(number: int, line: bytes, hint: str | None) -> _Usable | dict[str, Any]:
     """A line's text to judge, or what is wrong with the line."""
     from social.domain.assessment import TextToAssess
@@ -96,7 +101,7 @@ def _read(number: int, line: bytes, hint: str | None) -> _Usable | dict[str, Any
     if len(line) > _MAX_LINE:
         return unusable(f"the line is longer than {_MAX_LINE} bytes")
     try:
-        item = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        item = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=_no_number)
     except UnicodeDecodeError:
         return unusable("the line is not UTF-8 text")
     except (ValueError, RecursionError) as error:

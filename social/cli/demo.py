@@ -75,6 +75,7 @@ def _demo(*, speed: float | None, seed: int, port: int, environment: dict[str, s
         file.write_text(with_port(shipped_config(), port or free_port()), encoding="utf-8")
         if speed is not None:
             environment = {**environment, "DYZUR_CLOCK__SPEED": str(speed)}
-        settings = load_settings(file, environment=environment)
+        # a free port of its own, since `social run` may be there too
+        settings = load_settings(file, environment={"DYZUR_WEB__PORT": "0", **environment})
         say(f"This demo lives in {folder} and is gone when you stop it.")
         running.run_settings(settings, seed=seed, command=running.called_as(file))

@@ -44,7 +44,7 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Do not try to reach the networks.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at the configuration, secrets, database, model, networks, disk and time zones.
+    """Look at the configuration, secrets, database, model, networks, mail server, disk and time zones.
 
     Changes nothing and sends nothing. Exit code 9 where something must be mended.
     """
@@ -64,8 +64,9 @@ def doctor(
             _secrets,
             _database,
             _disk,
+            _notify,
         ]
-        checks += [_model] if offline else [_model, _networks]
+        checks += [_model] if offline else [_model, _networks, _mail_server]
         for check in checks:
             findings += _guarded(check, settings)
     if as_json:
@@ -125,17 +126,23 @@ def _summer(zone: str, moment: datetime) -> str:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     from social.cli.inspection import credential_problems
+    from social.settings import ClockMode
 
     problems = credential_problems(settings)
     yield from (Finding("error", "secrets", f"{item.profile}: {item.sentence}") for item in problems)
     if not problems:
-        yield Finding("ok", "secrets", f"{len(settings.profiles)} credential(s), closed to other users")
+        simulated = settings.clock.mode is ClockMode.PACED
+        told = "made up by the demo" if simulated else "closed to other users"
+        yield Finding("ok", "secrets", f"{len(settings.profiles)} credential(s), {told}")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from social import clock
+    from social.cli.opening import world_now
+    from social.cli.standing import standing
     from social.engine import build
     from social.store import control, schema
+    from social.store.health import quarantine_of
 
     url = settings.database.url
     if url.startswith("sqlite:///"):
@@ -157,9 +164,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
             return
         yield _writable(database)
         with database.read() as session:
-            paused, daemons = control.paused_since(session), control.running(session, at=clock.machine_now())
-        if paused is not None:
-            yield Finding("warning", "desk", f"PAUSED by {paused[1]}: nothing is sent. Go on with: social unpause")
+            daemons = control.running(session, at=clock.machine_now())
+            zone = ZoneInfo(settings.brands[0].timezone)
+            for sentence in standing(session, now=world_now(settings), zone=zone):
+                yield Finding("warning", "desk", sentence)
+            aside = quarantine_of(session)
+        for profile, count, reason in aside:
+            told = f"{profile}: {count} post(s) could not be read and are kept aside; the newest: {reason}"
+            yield Finding("warning", "posts", told)
         names = ", ".join(daemon.name for daemon in daemons)
         yield Finding(
             "ok" if daemons else "note", "desk", f"running: {names}" if daemons else "not running: social run"
@@ -178,9 +190,15 @@ def _future_file(file: Path) -> Finding:
 
 
 def _writable(database: Database) -> Finding:
-    """A write transaction that changes nothing: the only honest answer, also on a read-only or full disk."""
+    """A write that is written and taken back: the only honest answer, also on a read-only or full disk."""
+    from social import clock
+    from social.store.tables import PersonRow
+
+    probe = PersonRow(created_at=clock.machine_now())
     with database.write() as session:
-        session.connection().exec_driver_sql("UPDATE control SET id = id WHERE id = -1")
+        session.add(probe)
+        session.flush()
+        session.delete(probe)
     size = f", {database.path.stat().st_size / 1_000_000:.1f} MB" if database.path else ""
     return Finding("ok", "database", f"{database.url.render_as_string(hide_password=True)}, sound, writable{size}")
 
@@ -231,6 +249,45 @@ def _networks(settings: Settings) -> Iterator[Finding]:
             yield Finding("note", "network", f"{kind}: the simulated network is not running; social run starts it")
         else:
             yield Finding("error", "network", f"{kind}: {address} cannot be reached ({problem})")
+
+
+def _notify(settings: Settings) -> Iterator[Finding]:
+    from social.cli.opening import world_now
+    from social.engine.on_call import configured_credentials, open_on_call
+    from social.notifiers.services import ServicesNotifier
+    from social.settings import LOOPBACK, SmtpSecurity
+
+    on_call = open_on_call(settings, configured_credentials(settings))
+    if not on_call.people:
+        yield Finding("note", "notify", "nobody is told of anything: there is nobody in [[notify.people]]")
+        return
+    now = world_now(settings)
+    for brand in settings.brands:
+        names = on_call.rota.on_call(now, brand.name)
+        gap = "nobody (until the next shift only what is critical is told, to everybody in order)"
+        yield Finding("ok", "notify", f"{brand.name}: on call now: {', then '.join(names) or gap}")
+    services = on_call.notifiers.get(ServicesNotifier.channel)
+    if isinstance(services, ServicesNotifier):
+        for person in on_call.people.values():
+            if where := person.ways.get(services.channel):
+                services.check(where)
+    smtp = settings.notify.smtp
+    if smtp is not None and smtp.security is SmtpSecurity.NONE and smtp.host not in LOOPBACK:
+        yield Finding("warning", "notify", f"messages, with customers' words in them, go to {smtp.host} in clear")
+
+
+def _mail_server(settings: Settings) -> Iterator[Finding]:
+    """Connects and signs in; sends nothing."""
+    from social.engine.on_call import configured_credentials, open_on_call
+    from social.notifiers.smtp import SmtpNotifier
+
+    notifier = open_on_call(settings, configured_credentials(settings)).notifiers.get(SmtpNotifier.channel)
+    if isinstance(notifier, SmtpNotifier):
+        notifier.check()
+        smtp = settings.notify.smtp
+        assert smtp is not None
+        signed_in = "takes our sign-in" if smtp.credential else "answers"
+        yield Finding("ok", "mail server", f"{smtp.host}:{smtp.port} {signed_in}; try: social notify test")
 
 
 def _reach(address: str) -> str | None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from social.cli.asking import NOTHING, Asker, spoken_language
 from social.cli.command import Config, new_app, say
-from social.cli.wizard import LANGUAGES, Answers, NetworkAnswer, Words, config_text, words_in
+from social.cli.wizard import Answers, NetworkAnswer, Words, config_text, words_in
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 app = new_app()
 
 Text = Annotated[str | None, typer.Option(metavar="TEXT")]
-_NOTHING = "-"
 
 
 @app.command()
@@ -57,13 +58,13 @@ def init(
             resource=str(target),
             next_step="Move it away, or write elsewhere: social init --config other.toml",
         )
-    spoken = _language(language)
+    spoken = spoken_language(language)
     words = words_in(spoken)
-    asker = _Asker(words=words, silent=yes)
+    asker = Asker(words=words.say, silent=yes)
     if not yes:
         say(words.say["intro"])
     given = _Given(brand, languages, timezone, hours, saturday, holidays, network, option or [], closed_notice, dry_run)
-    answers = _answers(asker, given, spoken)
+    answers = _answers(asker, words, given, spoken)
     _write(target, config_text(answers, words))
     _tell_next_steps(target, answers, words)
 
@@ -84,7 +85,7 @@ class _Given:
     dry_run: bool | None
 
 
-def _answers(asker: _Asker, given: _Given, spoken: str) -> Answers:
+def _answers(asker: Asker, words: Words, given: _Given, spoken: str) -> Answers:
     from connectors import registry
     from social.holiday_calendar import holiday_lookup
 
@@ -100,15 +101,20 @@ def _answers(asker: _Asker, given: _Given, spoken: str) -> Answers:
             raise ValueError(f"choose from {', '.join(known)}")
         return chosen
 
-    brand = asker.text("brand", given.brand, None, _brand)
-    languages = asker.text("languages", given.languages, "pl,en" if spoken == "pl" else "en", _text_languages)
-    timezone = asker.text("timezone", given.timezone, _local_zone(spoken), _zone)
-    hours = asker.text("hours", given.hours, "09:00-17:00", _slots)
-    saturday = asker.text("saturday", given.saturday, _NOTHING, _slots)
-    holidays = asker.text("holidays", given.holidays, "PL" if spoken == "pl" else _NOTHING, country)
+    def ask(name: str, given: str | None, default: str | None, check: Callable[[str], Any]) -> Any:
+        return asker.text(words.ask[name], given=given, default=default, check=check, option=f"--{name}")
+
+    brand = ask("brand", given.brand, None, _brand)
+    languages = ask("languages", given.languages, "pl,en" if spoken == "pl" else "en", _text_languages)
+    timezone = ask(
+        "timezone", given.timezone, suggested_zone(place_of_this_machine(), spoken, asked=not asker.silent), _zone
+    )
+    hours = ask("hours", given.hours, "09:00-17:00", _slots)
+    saturday = ask("saturday", given.saturday, NOTHING, _slots)
+    holidays = ask("holidays", given.holidays, "PL" if spoken == "pl" else NOTHING, country)
     said = None if given.networks is None else ",".join(given.networks)
-    kinds = asker.text("networks", said, ",".join(registry.kinds()), networks)
-    chosen = tuple(NetworkAnswer(kind=kind, options=_options(asker, kind, given.options)) for kind in kinds)
+    kinds = ask("networks", said, ",".join(registry.kinds()), networks)
+    chosen = tuple(NetworkAnswer(kind=kind, options=_options(asker, words, kind, given.options)) for kind in kinds)
     return Answers(
         brand=brand,
         languages=languages,
@@ -117,36 +123,45 @@ def _answers(asker: _Asker, given: _Given, spoken: str) -> Answers:
         saturday=saturday,
         holidays=holidays,
         networks=chosen,
-        closed_notice=asker.choice("closed_notice", given.closed_notice, default=True),
-        dry_run=asker.choice("mode", given.dry_run, default=True),
+        closed_notice=asker.choice(words.ask["closed_notice"], given=given.closed_notice, default=True),
+        dry_run=asker.choice(words.ask["mode"], given=given.dry_run, default=True),
     )
 
 
-def _options(asker: _Asker, kind: str, given: Sequence[str]) -> Mapping[str, Any]:
+def _options(asker: Asker, words: Words, kind: str, given: Sequence[str]) -> Mapping[str, Any]:
     """The options that a network cannot do without, each checked by the network's own model."""
-    from pydantic import ValidationError
-
     from connectors import registry
 
     model = registry.load(kind).Options
     said = dict(_split(text) for text in given)
     found: dict[str, Any] = {}
     for key, field in model.model_fields.items():
-
-        def usable(text: str, key: str = key) -> str:
-            try:
-                model.model_validate({**found, key: text})
-            except ValidationError as error:
-                mine = [problem for problem in error.errors(include_url=False) if problem["loc"][:1] == (key,)]
-                if mine:
-                    raise ValueError(str(mine[0]["msg"]).removeprefix("Value error, ")) from None
-            return text
-
         given_text = said.get(f"{kind}.{key}")
         if given_text is not None or field.is_required():
-            meaning = field.description or _docstring_of(kind, key)
-            found[key] = asker.text("option", given_text, None, usable, network=kind, key=key, meaning=meaning)
+            question = words.ask["option"].format(
+                network=kind, key=key, meaning=field.description or _docstring_of(kind, key)
+            )
+            usable = option_check(model, key, found)
+            option = f"--option {kind}.{key}=..."
+            found[key] = asker.text(question, given=given_text, default=None, check=usable, option=option)
     return found
+
+
+def option_check(model: type[BaseModel], key: str, others: Mapping[str, Any]) -> Callable[[str], str]:
+    """A check of one of a network's own options, by the network's own model: raises ``ValueError`` in its words."""
+
+    def usable(text: str) -> str:
+        from pydantic import ValidationError
+
+        try:
+            model.model_validate({**others, key: text})
+        except ValidationError as error:
+            mine = [problem for problem in error.errors(include_url=False) if problem["loc"][:1] == (key,)]
+            if mine:
+                raise ValueError(str(mine[0]["msg"]).removeprefix("Value error, ")) from None
+        return text
+
+    return usable
 
 
 def _docstring_of(kind: str, key: str) -> str:
@@ -160,50 +175,6 @@ def _split(text: str) -> tuple[str, str]:
     if not sign or "." not in key:
         raise typer.BadParameter(f"{text!r}: write it like NETWORK.KEY=VALUE", param_hint="--option")
     return key, value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asker:
-    """Asks on the terminal, or (``silent``) takes what was given and the defaults."""
-
-    words: Words
-    silent: bool
-
-    def text(self, name: str, given: str | None, default: str | None, check: Callable[[str], Any], **parts: str) -> Any:
-        """The checked answer; a wrong one is asked again, or refused where nobody can be asked."""
-        question = self.words.ask[name].format(**parts)
-        while True:
-            answer = given if given is not None else (default if self.silent else self._read(question, default))
-            if answer is None:
-                option = f"--option {parts['network']}.{parts['key']}=..." if parts else f"--{name}"
-                raise typer.BadParameter(f"{question}: --yes needs {option}")
-            try:
-                return check("" if answer.strip() == _NOTHING else answer.strip())
-            except ValueError as problem:
-                if given is not None or self.silent:
-                    raise typer.BadParameter(f"{question}: {problem}") from None
-                say(self.words.say["again"].format(problem=problem))
-
-    def choice(self, name: str, given: bool | None, *, default: bool) -> bool:
-        if given is not None or self.silent:
-            return default if given is None else given
-        letters = self.words.say["yes_no"]
-        shown = letters.split("/")[0 if default else 1]
-        while True:
-            answer = self._read(f"{self.words.ask[name]} ({letters})", shown).strip().lower()
-            if answer in self.words.say["yes"]:
-                return True
-            if answer in self.words.say["no"]:
-                return False
-
-    @staticmethod
-    def _read(question: str, default: str | None) -> str:
-        print(f"{question}{f' [{default}]' if default else ''}: ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            say()
-            raise typer.BadParameter("nobody answers: give the answers as options, with --yes")
-        return line.strip() or (default or "")
 
 
 def _brand(text: str) -> str:
@@ -240,27 +211,19 @@ def _slots(text: str) -> str:
     return text
 
 
-def _language(given: str | None) -> str:
-    """``--lang``, or what this terminal speaks."""
-    if given is not None:
-        if given not in LANGUAGES:
-            raise typer.BadParameter(f"{given!r}: choose {' or '.join(LANGUAGES)}", param_hint="--lang")
-        return given
-    spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return "pl" if spoken.lower().startswith("pl") else "en"
-
-
-def _local_zone(spoken: str) -> str:
-    """The zone of this machine, if it is a place; a server usually runs on UTC, and customers do not."""
+def place_of_this_machine() -> str | None:
+    """Its time zone, if that is a place; a server usually runs on UTC, and customers do not."""
     try:
         zone = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
     except OSError:
-        zone = ""
-    return (
-        zone
-        if "/" in zone and not zone.startswith("Etc/")
-        else ("Europe/Warsaw" if spoken == "pl" else "Europe/London")
-    )
+        return None
+    return zone if "/" in zone and not zone.startswith("Etc/") else None
+
+
+def suggested_zone(place: str | None, spoken: str, *, asked: bool) -> str | None:
+    """A guess is only for somebody who is ``asked`` and can say no: a wrong zone tells customers a wrong hour."""
+    guess = "Europe/Warsaw" if spoken == "pl" else "Europe/London"
+    return place or (guess if asked else None)
 
 
 def _write(target: Path, text: str) -> None:

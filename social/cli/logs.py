@@ -11,6 +11,7 @@ from social.domain.errors import DyzurError
 from social.ports import Clock
 
 _QUIET = (
+    "uvicorn",
     "apscheduler",
     "alembic",
     "urllib3",

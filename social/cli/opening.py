@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from social.domain.errors import ConfigurationError, DyzurError
+from social.domain.errors import ConfigurationError, StoreError
 from social.ports import Clock
 from social.settings import ClockMode, Settings, load_settings
 from social.store.session import Database
@@ -34,7 +35,7 @@ def opened_store(config: Path | None) -> Iterator[Opened]:
     settings = load_settings(config)
     missing = _missing_file(settings)
     if missing is not None:
-        raise DyzurError(
+        raise StoreError(
             "there is no database yet.", resource=str(missing), next_step="Start the desk once: social run"
         )
     database = build.open_database(settings)
@@ -43,6 +44,27 @@ def opened_store(config: Path | None) -> Iterator[Opened]:
         yield Opened(settings=settings, database=database, clock=_clock_of(settings, database))
     finally:
         database.close()
+
+
+@contextmanager
+def opened_for_a_look(config: Path | None) -> Iterator[Opened]:
+    """As ``opened_store``; where there is no database yet, one that is gone afterwards: looking needs none."""
+    from social.engine import build
+
+    settings = load_settings(config)
+    if _missing_file(settings) is None:
+        with opened_store(config) as opened:
+            yield opened
+        return
+    with tempfile.TemporaryDirectory(prefix="dyzur-look-") as folder:
+        url = f"sqlite:///{folder}/look.db"
+        passing = settings.model_copy(update={"database": settings.database.model_copy(update={"url": url})})
+        database = build.open_database(passing)
+        try:
+            build.prepare_database(database)
+            yield Opened(settings=passing, database=database, clock=_clock_of(passing, database))
+        finally:
+            database.close()
 
 
 def world_now(settings: Settings) -> datetime:

@@ -13,10 +13,14 @@ def pause(config: Config = None, name: Acting = None, as_json: Json = False) -> 
 
     Posts are still read, judged and queued; nothing is published, neither the robot's texts nor people's answers.
     """
+    from zoneinfo import ZoneInfo
+
     from social.cli.opening import opened_store
+    from social.cli.wording import moment
     from social.store import control
 
     with opened_store(config) as opened, opened.database.write() as session:
+        zone = ZoneInfo(opened.settings.brands[0].timezone)
         before = control.paused_since(session)
         control.pause(session, by=acting(name), now=opened.clock.now())
         since, by = control.paused_since(session) or (opened.clock.now(), acting(name))
@@ -25,4 +29,4 @@ def pause(config: Config = None, name: Acting = None, as_json: Json = False) -> 
     elif before is None:
         print("Paused: nothing is sent any more. Let it send again with: social unpause")
     else:
-        print(f"It was paused already, since {since:%Y-%m-%d %H:%M} UTC by {by}.")
+        print(f"It was paused already, since {moment(since, zone)} by {by}.")

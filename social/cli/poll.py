@@ -24,24 +24,24 @@ def poll(
 
     With --dry-run nothing is stored. Without it, posts and cursor are kept and the daemon goes on from there.
     """
-    from social.cli.opening import opened_store
-    from social.domain.errors import DyzurError, NotFound
+    from social.cli.opening import opened_for_a_look, opened_store
+    from social.domain.errors import ConfigurationError, NotFound, UsageError
     from social.engine import build
     from triage.load import rules_only
 
     if not once:
-        raise DyzurError(
+        raise UsageError(
             "this command asks once.",
             next_step=f"Say so: social poll {profile} --once (the daemon asks for ever: social run)",
         )
-    with opened_store(config) as opened:
+    with opened_for_a_look(config) if dry_run else opened_store(config) as opened:
         if opened.settings.profile(profile) is None:
             known = ", ".join(item.name for item in opened.settings.profiles)
             raise NotFound(f"there is no profile {profile!r}.", next_step=f"Known: {known}.")
         nobody = rules_only("polling needs no judge")
         desk = build.open_desk(opened.settings, opened.database, opened.clock, judge=(nobody, nobody), only=[profile])
         if desk.broken:
-            raise DyzurError(desk.broken[profile])
+            raise ConfigurationError(desk.broken[profile])
         (live,) = desk.profiles.values()
         try:
             found, unreadable = _look(desk, live) if dry_run else _poll(desk, live, opened.clock.now())

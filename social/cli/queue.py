@@ -34,28 +34,30 @@ def list_cases(
     """
     from social.cli import queue_text
     from social.cli.opening import opened_store
+    from social.cli.standing import standing
     from social.domain.errors import NotFound
     from social.engine.calendars import calendars_of
-    from social.store import control, queue
+    from social.store import queue
 
     with opened_store(config) as opened:
         if profile is not None and opened.settings.profile(profile) is None:
             known = ", ".join(item.name for item in opened.settings.profiles)
             raise NotFound(f"there is no profile {profile!r}.", next_step=f"There are: {known}.")
         now, calendars = opened.clock.now(), calendars_of(opened.settings)
+        zone = calendars[opened.settings.brands[0].name].timezone
         with opened.database.read() as session:
             taken_by = acting(name) if mine else None
             found = queue.waiting(session, now=now, calendars=calendars, profile=profile, taken_by=taken_by)
             unknown = queue.unknown_replies(session)
-            paused = control.paused_since(session)
+            told = list(standing(session, now=now, zone=zone))
     if as_json:
         print_json([queue_text.item_as_json(item, now) for item in found[:limit]])
         return
     print(queue_text.listing(found[:limit], now=now, total=len(found), calendars=calendars))
     for reply in unknown:
         say(queue_text.unsettled(reply))
-    if paused is not None:
-        say(f"Paused since {paused[0]:%Y-%m-%d %H:%M} UTC by {paused[1]}: nothing is sent. End it with: social unpause")
+    for line in told:
+        say(line)
 
 
 @app.command()

@@ -15,7 +15,7 @@ app = new_app()
 def run(
     config: Config = None,
     only: Annotated[
-        str, typer.Option(metavar="PARTS", help="Some parts only, comma separated: poll,triage,respond.")
+        str, typer.Option(metavar="PARTS", help="Some parts only, comma separated: poll,triage,respond,web.")
     ] = "",
     log_level: Annotated[str, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = "info",
 ) -> None:

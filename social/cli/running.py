@@ -6,23 +6,33 @@ import logging
 import os
 import shlex
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from social.cli import logs
+from social.cli import logs, systemd
 from social.cli.opening import simulator_port, somebody_listens
-from social.domain.errors import DyzurError
-from social.domain.post import ProfileMode
+from social.cli.standing import standing
+from social.domain.errors import DyzurError, UsageError
 from social.ports import Clock
 from social.settings import ClockMode, Settings, load_settings
 from social.settings_problems import unusable
 from social.store.session import Database
 
+if TYPE_CHECKING:
+    from social.engine.desk import Desk
+    from social.engine.schedule import Daemon
+    from social.web.serve import WebServer
+
 log = logging.getLogger("social.daemon")
+
+#: The part of a daemon that shows the desk in the browser.
+WEB = "web"
 
 
 def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -> None:
@@ -40,9 +50,10 @@ def run_settings(
 
     if problems := problems_in(settings):  # a profile that a typo keeps unwatched would be a silent failure
         raise unusable(problems)
-    unknown = [part for part in only if part not in PARTS]
+    known = (*PARTS, WEB)
+    unknown = [part for part in only if part not in known]
     if unknown:
-        raise DyzurError(f"there is no part {unknown[0]!r}.", next_step=f"Parts are: {', '.join(PARTS)}.")
+        raise UsageError(f"there is no part {unknown[0]!r}.", next_step=f"Parts are: {', '.join(known)}.")
     logs.set_up(level=level)
     database = build.open_database(settings)
     try:
@@ -54,8 +65,10 @@ def run_settings(
             logs.set_up(clock=world, zone=zone, level=level)
             desk = build.open_desk(settings, database, world, judge=judge)
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
-            daemon = Daemon(desk, only or PARTS)
-            _banner(settings, desk.broken, str(desk.classifier.identity), world, command)
+            daemon = Daemon(desk, [part for part in only if part != WEB] if only else PARTS)
+            pages = _web_server(desk, settings) if not only or WEB in only else None
+            address = _start_pages(pages, settings)
+            _banner(settings, database, desk.broken, str(desk.classifier.identity), world, command, address)
             for other in others(desk, name=daemon.name):
                 if database.dialect == "sqlite":
                     log.warning(
@@ -63,9 +76,13 @@ def run_settings(
                     )
             try:
                 daemon.start()
-                _wait_for_a_signal()
+                systemd.tell("READY=1")
+                _wait_for_a_signal(daemon)
             finally:
+                systemd.tell("STOPPING=1")
                 _say("Stopping: finishing the current steps.")
+                if pages is not None:
+                    pages.stop()
                 daemon.stop()
                 desk.close()
     finally:
@@ -113,27 +130,101 @@ def _world(settings: Settings, database: Database, seed: int | None) -> Iterator
     try:
         yield world
     finally:
-        process.stop(running)
+        if not _others_run(database):  # they still live in this world
+            process.stop(running)
 
 
-def _wait_for_a_signal() -> None:
-    stop = threading.Event()
+def _others_run(database: Database) -> bool:
+    """Does another daemon of this machine live on this database? Ours has withdrawn its heartbeat by now; that of a killed
+    one stays fresh for a while."""
+    from social.clock import machine_now
+    from social.store import control
+
+    with database.read() as session:
+        names = [daemon.name for daemon in control.running(session, at=machine_now())]
+    host = socket.gethostname()
+    return any(_is_alive(int(name.rpartition(":")[2])) for name in names if name.startswith(f"{host}:"))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _web_server(desk: Desk, settings: Settings) -> WebServer:
+    from social.engine.build import timing_of
+    from social.engine.calendars import calendars_of
+    from social.web.desk import WebDesk
+    from social.web.serve import WebServer
+
+    return WebServer(
+        WebDesk(
+            database=desk.database,
+            clock=desk.clock,
+            settings=settings,
+            calendars=calendars_of(settings),
+            waits=timing_of(settings),
+        )
+    )
+
+
+def _start_pages(pages: WebServer | None, settings: Settings) -> str:
+    """Where the desk can be opened; empty where this process has no pages."""
+    if pages is None:
+        return ""
+    from social.web.links import base_address
+
+    pages.start()
+    return base_address(settings, f"{settings.web.host}:{pages.port}")
+
+
+def _way_in(database: Database, settings: Settings, address: str, world: Clock) -> list[str]:
+    """The desk's address; at the first start, the one-time link with which the first account is made."""
+    from urllib.parse import urlsplit
+
+    from social.clock import machine_now
+    from social.store import access
+    from social.web.links import welcome_link
+
+    if not address:
+        return []
+    lines = [f"  The desk     {address}"]
+    with database.read() as session:
+        first = access.nobody_yet(session)
+    if first:
+        with database.write() as session:
+            token, _ = access.invite(session, role=access.Role.ADMIN, at=machine_now(), now=world.now(), by="system")
+        lines.append(f"  Come in      {welcome_link(settings, token, urlsplit(address).netloc)}")
+        lines.append("               This link makes the first account. It works once; whoever has it can come in.")
+    return lines
+
+
+def _wait_for_a_signal(daemon: Daemon) -> None:
+    stop, watchdog = threading.Event(), systemd.Watchdog()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(0.5):
-        pass
+        # only what hangs is worth a new start: a network or a database that is away is waited for
+        watchdog.pat(well=not daemon.hanging())
 
 
 def _secrets(settings: Settings, database: Database) -> list[str]:
     from social.engine.build import open_credentials
+    from social.engine.on_call import credentials_of
 
     store = open_credentials(settings, database)
     values: list[str] = []
-    for profile in settings.profiles:
+    names = [profile.credential for profile in settings.profiles]
+    for name in [*names, *(name for name, _ in credentials_of(settings.notify))]:
         try:
-            values.extend(store.load(profile.credential).values())
+            values.extend(store.load(name).values())
         except DyzurError:
-            continue  # the profile is broken and says so itself
+            continue  # whoever needs it says so itself
     return values
 
 
@@ -141,7 +232,9 @@ def _loading(settings: Settings) -> str:
     return "Loading the classifier ..." if settings.triage.backend != "rules" else "No model: rules only."
 
 
-def _banner(settings: Settings, broken: object, model: str, world: Clock, command: str) -> None:
+def _banner(
+    settings: Settings, database: Database, broken: object, model: str, world: Clock, command: str, address: str
+) -> None:
     """What runs, what is simulated, what goes unanswered, and the exact next commands."""
     zone = ZoneInfo(settings.brands[0].timezone)
     lines = [
@@ -150,6 +243,7 @@ def _banner(settings: Settings, broken: object, model: str, world: Clock, comman
         f"  Profiles     {', '.join(f'{item.name} ({item.mode.value})' for item in settings.profiles)}",
         f"  Classifier   {model}",
         f"  Database     {settings.database.url}",
+        *_way_in(database, settings, address, world),
     ]
     if settings.clock.mode is ClockMode.PACED:
         now = world.now().astimezone(zone)
@@ -159,22 +253,19 @@ def _banner(settings: Settings, broken: object, model: str, world: Clock, comman
             f"               {now:%A %d %B %Y, %H:%M} ({zone.key}) and runs {settings.clock.speed:g} times as fast as yours.",
             "               Real are the classifier, the rules, the queue and the database. Nothing leaves this machine.",
         ]
-    rehearsing = [item.name for item in settings.profiles if item.mode is ProfileMode.DRY_RUN]
-    if rehearsing:
-        lines += ["", f"  DRY-RUN      {', '.join(rehearsing)}: customers get NO automatic answer."]
-    lines += [
-        "",
-        "  Try next, in another terminal:",
-        f"    {command} queue list",
-        f"    {command} queue show 1",
-        f'    {command} queue answer 1 "Dzień dobry, już sprawdzamy." --as anna',
-        f'    {command} simulate "Paczka nie doszła, chcę rozmawiać z człowiekiem!" --at 2026-11-21T02:10',
-        f"    {command} pause        (and: {command} unpause)",
-        "",
-        "  Stop with Ctrl-C.",
-        "",
-    ]
-    _say("\n".join(lines))
+    with database.read() as session:
+        lines += ["", *(f"  {line}" for line in standing(session, now=world.now(), zone=zone))]
+    if settings.clock.mode is ClockMode.PACED:
+        lines += [
+            "  Try next, in another terminal:",
+            f"    {command} queue list",
+            f"    {command} queue show 1",
+            f'    {command} queue answer 1 "Dzień dobry, już sprawdzamy." --as anna',
+            f'    {command} simulate "Paczka nie doszła, chcę rozmawiać z człowiekiem!" --at 2026-11-21T02:10',
+            f"    {command} pause        (and: {command} unpause)",
+            "",
+        ]
+    _say("\n".join([*lines, "  Stop with Ctrl-C.", ""]))
     if isinstance(broken, dict):
         for name, reason in broken.items():
             log.error("%s IS NOT WATCHED: %s", name, reason)

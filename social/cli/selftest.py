@@ -1,5 +1,4 @@
-"""``social demo --selftest``: a simulated week on the stepped clock, then the promises checked against the networks'
-own history by an oracle that shares no code with the desk.
+"""``social demo --selftest``: a simulated week on the stepped clock, then every promise of ``social.cli.promises`` checked.
 
 The desk is the real one (store, triage, policy, delivery, connectors over HTTP); only time jumps. Two people, Anna and
 Marek, answer cases during business hours, so that the robot has somebody to keep out of the way of.
@@ -7,43 +6,22 @@ Marek, answer cases during business hours, so that the robot has somebody to kee
 
 from __future__ import annotations
 
-import re
-import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from connectors.simulated.server import SimulatedServer
-from connectors.simulated.world import AUTOMATIC_MARK, BRAND, World, WorldOptions, WorldPost
-from social.clock import SteppedClock, monotonic
+from connectors.simulated.world import World, WorldOptions
+from social.cli.promises import Check, Facts, Oracle, check_all, in_words
+from social.clock import monotonic
 from social.domain.errors import DyzurError
-from social.domain.post import PostKind
 from social.engine.calendars import calendar_of
-from social.settings import BrandSettings, Settings
+from social.settings import Settings
 from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import EscalationRow, PostRow, ReplyRow
-
-HOUR = timedelta(minutes=60)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One promise: how many cases it was checked on, and where it was broken."""
-
-    promise: str
-    checked: int
-    broken: tuple[str, ...] = ()
-
-    @property
-    def kept(self) -> bool:
-        return not self.broken
+from social.store.tables import EscalationRow
 
 
 @dataclass(slots=True)
@@ -61,8 +39,7 @@ def run_selftest(
     settings: Settings, *, days: int = 7, seed: int = 1, progress: Callable[[str], None] = lambda text: None
 ) -> Report:
     """Run ``days`` of simulated time in a temporary folder and check the promises. Deterministic for a seed."""
-    from social.cli.demo_secrets import ensure_demo_secrets
-    from social.engine import build
+    from social.cli.stepped_desk import stepped_desk
     from social.engine.schedule import run_stepped
 
     begun = monotonic()
@@ -71,51 +48,24 @@ def run_selftest(
         raise DyzurError(
             "the self-test needs a simulated world.", next_step="Leave out --config, or set [clock] start."
         )
-    with tempfile.TemporaryDirectory(prefix="dyzur-selftest-") as folder:
-        world = World(start=start, options=WorldOptions(seed=seed, posts_per_day=300.0))
-        stepped = SteppedClock(start)
-        with SimulatedServer(world, stepped) as server:
-            adapted = _adapted(settings, Path(folder), server)
-            ensure_demo_secrets(adapted)
-            database = build.open_database(adapted)
-            try:
-                build.prepare_database(database)
-                desk = build.open_desk(adapted, database, stepped)
-                if desk.broken:
-                    raise DyzurError(f"profiles could not be opened: {dict(desk.broken)}")
-                people = People(database, adapted)
-                for day in range(days):
-                    for hour in range(24):
-                        until = start + timedelta(days=day, hours=hour + 1)
-                        run_stepped(desk, stepped, until=until)
-                        people.work(stepped.now())
-                    progress(f"day {day + 1} of {days}")
-                # nothing may be left in the air: the last posts get their hour
-                run_stepped(desk, stepped, until=stepped.now() + timedelta(hours=2))
-                report = _report(adapted, database, world, start, stepped.now())
-                report.counts["people's answers"] = people.answers
-                for live in desk.profiles.values():
-                    live.connector.close()
-            finally:
-                database.close()
-    report.seconds = monotonic() - begun
-    return report
+    world = World(start=start, options=WorldOptions(seed=seed, posts_per_day=300.0))
+    with stepped_desk(_polled_every(settings, timedelta(minutes=10)), world) as stage:
+        people = People(stage.database, stage.settings)
+        for day in range(days):
+            for hour in range(24):
+                run_stepped(stage.desk, stage.clock, until=start + timedelta(days=day, hours=hour + 1))
+                people.work(stage.clock.now())
+            progress(f"day {day + 1} of {days}")
+        # nothing may be left in the air: the last posts get their hour
+        run_stepped(stage.desk, stage.clock, until=stage.clock.now() + timedelta(hours=2))
+        facts = Facts(stage.settings, stage.database, world, start, stage.clock.now())
+        counts = facts.counts + Counter({"people's answers": people.answers})
+        return Report(checks=check_all(facts), counts=counts, seconds=monotonic() - begun)
 
 
-def _adapted(settings: Settings, folder: Path, server: SimulatedServer) -> Settings:
-    """The same configuration, pointed at this server and at a fresh database; polled every ten minutes."""
-    return settings.model_copy(
-        update={
-            "home": folder,
-            "database": settings.database.model_copy(update={"url": "sqlite:///selftest.db"}),
-            "connectors": {
-                kind: {**table, "base_url": server.base_url(kind)} for kind, table in settings.connectors.items()
-            },
-            "profiles": tuple(
-                profile.model_copy(update={"poll_every": timedelta(minutes=10)}) for profile in settings.profiles
-            ),
-        }
-    )
+def _polled_every(settings: Settings, often: timedelta) -> Settings:
+    slower = tuple(profile.model_copy(update={"poll_every": often}) for profile in settings.profiles)
+    return settings.model_copy(update={"profiles": slower})
 
 
 class People:
@@ -160,298 +110,14 @@ class People:
                 continue  # not permitted by the network, or changed meanwhile: people skip it
 
 
-# --- the oracle --------------------------------------------------------------------------------------------------------
-
-
-class Oracle:
-    """Opening hours by brute force: minute by minute, from the configuration's own strings."""
-
-    _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-    def __init__(self, brand: BrandSettings) -> None:
-        import holidays
-
-        self._zone = ZoneInfo(brand.timezone)
-        self._closed = set(brand.closed_dates)
-        self._holidays = holidays.country_holidays(brand.holidays) if brand.holidays else {}
-        self._slots: dict[int | date, list[str]] = defaultdict(list)
-        for days, slots in ((part, slots) for key, slots in brand.hours.items() for part in key.split(",")):
-            first, _, last = days.partition("-")
-            for day in range(self._DAYS.index(first), self._DAYS.index(last or first) + 1):
-                self._slots[day].extend(slots)
-        self._openings: dict[datetime, datetime] = {}  # minutes walked through before, and where that led
-        self._own_days = {date.fromisoformat(str(day)): list(slots) for day, slots in brand.open_dates.items()}
-
-    def is_open(self, at: datetime) -> bool:
-        local = at.astimezone(self._zone)
-        day = local.date()
-        slots = self._own_days.get(day)
-        if slots is None:
-            slots = [] if day in self._closed or self._holiday(day) else self._slots[local.weekday()]
-        return any(begin <= f"{local:%H:%M}" < end for begin, _, end in (slot.partition("-") for slot in slots))
-
-    def next_opening(self, at: datetime) -> datetime:
-        minute = at.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        walked = []
-        while minute not in self._openings and not self.is_open(minute):
-            walked.append(minute)
-            minute += timedelta(minutes=1)
-        opening = self._openings.get(minute, minute)
-        self._openings.update(dict.fromkeys(walked, opening))
-        return opening.astimezone(self._zone)
-
-    def _holiday(self, day: date) -> bool:
-        return day in self._holidays
-
-
-def _report(settings: Settings, database: Database, world: World, start: datetime, end: datetime) -> Report:
-    report = Report()
-    facts = _Facts(settings, database, world, start, end)
-    report.counts.update(facts.counts)
-    for check in (
-        facts.every_post_ends_somewhere,
-        facts.nobody_is_answered_twice,
-        facts.nobody_waits_longer_than_the_hour,
-        facts.no_acknowledgement_outside_hours,
-        facts.notices_tell_the_truth,
-        facts.the_robot_is_silent_after_a_person,
-        facts.one_hand_over,
-        facts.nobody_who_said_stop_hears_the_robot,
-        facts.robots_are_not_answered,
-    ):
-        report.checks.append(check())
-    return report
-
-
-class _Facts:
-    """The public history beside the database."""
-
-    def __init__(self, settings: Settings, database: Database, world: World, start: datetime, end: datetime) -> None:
-        self.settings, self.world, self.start, self.end = settings, world, start, end
-        self.oracles = {brand.name: Oracle(brand) for brand in settings.brands}
-        self.networks = [profile.connector for profile in settings.profiles]
-        self.brand_of = {profile.connector: settings.brand(profile.brand) for profile in settings.profiles}
-        self.profile_of = {profile.connector: profile for profile in settings.profiles}
-        with database.read() as session:
-            self.rows = list(session.execute(select(PostRow)).scalars())
-            self.replies = {row.id: row for row in session.execute(select(ReplyRow)).scalars()}
-            session.expunge_all()
-        self.counts = Counter(f"posts {row.outcome or row.state}" for row in self.rows if not row.ours)
-        self.counts.update(f"replies {row.kind} {row.state}" for row in self.replies.values())
-
-    # the networks' side
-
-    def robot(self, network: str) -> list[WorldPost]:
-        """What our API published and calls itself automatic."""
-        mine = self.world.by_author(network, BRAND)
-        return [post for post in mine if post.via == "api" and AUTOMATIC_MARK in post.text.casefold()]
-
-    def people(self, network: str) -> list[WorldPost]:
-        mine = self.world.by_author(network, BRAND)
-        return [post for post in mine if post.parent is not None and post not in self.robot(network)]
-
-    def answered_customer(self, post: WorldPost) -> WorldPost:
-        parent = self.world.post(post.parent or 0)
-        assert parent is not None
-        return parent
-
-    def kind(self, post: WorldPost) -> str:
-        """Which reply of the desk this public post is."""
-        parent = self.answered_customer(post)
-        for row in self.replies.values():
-            if row.state in ("sent", "sending", "unknown") and row.text == _without_mention(post.text):
-                at = row.sent_at or row.intended_at
-                if at is not None and abs((at - post.created_at).total_seconds()) < 120:
-                    return row.kind
-        return f"unexplained under {parent.sequence}"
-
-    def visible(self, network: str) -> Iterator[WorldPost]:
-        """Customers' live posts that this network shows to the shop."""
-        ours = {post.sequence for post in self.world.by_author(network, BRAND)}
-        for post in self.world.posts(network, deleted=True):
-            if post.author.key == BRAND or not self.start < post.created_at <= self.end - HOUR:
-                continue
-            addressed = post.mentions_brand or post.kind in (PostKind.QUOTE, PostKind.VISITOR_POST, PostKind.TAGGED)
-            if addressed or post.parent in ours or (post.kind is PostKind.COMMENT and post.root in ours):
-                yield post
-
-    # the promises
-
-    def every_post_ends_somewhere(self) -> Check:
-        broken: list[str] = []
-        known = Counter((row.network, _second(row.created_at), row.kind) for row in self.rows)
-        checked = 0
-        for network in self.networks:
-            for post in self.visible(network):
-                checked += 1
-                if post.deleted and (post.deleted_at or self.end) - post.created_at < timedelta(minutes=10):
-                    continue  # gone before anybody could have polled it
-                if not any(known[network, _second(post.created_at), kind.value] for kind in PostKind):
-                    broken.append(f"{network} post {post.sequence} of {post.created_at} is not in the database")
-        for row in self.rows:
-            if row.state in ("new", "failed") or (row.outcome is None and row.state != "waiting"):
-                broken.append(f"post row {row.id} is {row.state}")
-            if row.outcome == "ignored" and not row.reason:
-                broken.append(f"post row {row.id} is ignored without a reason")
-        return Check(
-            promise="every inbound post ends as answered, escalated, ignored with a reason, or waiting",
-            checked=checked,
-            broken=tuple(broken),
-        )
-
-    def nobody_is_answered_twice(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            by_conversation: dict[tuple[int, str], list[WorldPost]] = defaultdict(list)
-            for post in self.robot(network):
-                parent = self.answered_customer(post)
-                by_conversation[parent.root, parent.author.key].append(post)
-            for (root, author), posts in by_conversation.items():
-                checked += 1
-                plain = sorted(post.created_at for post in posts if self.kind(post) != "hand-over")
-                close = [later for earlier, later in pairwise(plain) if later - earlier < 24 * HOUR]
-                if close or len(posts) - len(plain) > 1:
-                    broken.append(f"{network} thread {root}, {author}: {len(posts)} automatic texts")
-        return Check(promise="nobody is answered twice by the robot", checked=checked, broken=tuple(broken))
-
-    def nobody_waits_longer_than_the_hour(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            for post in self.robot(network):
-                checked += 1
-                waited = post.created_at - self.answered_customer(post).created_at
-                if waited > HOUR:
-                    broken.append(f"{network} post {post.sequence} came {waited} after the customer")
-        return Check(promise="no automatic text is later than 60 minutes", checked=checked, broken=tuple(broken))
-
-    def no_acknowledgement_outside_hours(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            oracle = self.oracles[self.brand_of[network].name]
-            for post in self.robot(network):
-                if self.kind(post) == "acknowledgement":
-                    checked += 1
-                    if not oracle.is_open(post.created_at):
-                        broken.append(f"{network} post {post.sequence} acknowledged at {post.created_at}, closed")
-        return Check(promise="no acknowledgement outside hours", checked=checked, broken=tuple(broken))
-
-    def notices_tell_the_truth(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            oracle = self.oracles[self.brand_of[network].name]
-            for post in self.robot(network):
-                if self.kind(post) != "closed-notice":
-                    continue
-                checked += 1
-                opening = oracle.next_opening(post.created_at)
-                if not self.profile_of[network].closed_notice:
-                    broken.append(f"{network} post {post.sequence}: a notice where they are off")
-                elif oracle.is_open(post.created_at):
-                    broken.append(f"{network} post {post.sequence}: a closed notice at {post.created_at}, open")
-                elif not re.search(rf"\b0?{opening.hour}:{opening.minute:02d}\b", post.text):
-                    broken.append(f"{network} post {post.sequence} does not say {opening:%A %H:%M}")
-        return Check(
-            promise="closed notices only where on, with the true opening time", checked=checked, broken=tuple(broken)
-        )
-
-    def the_robot_is_silent_after_a_person(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            for answer in self.people(network):
-                customer = self.answered_customer(answer)
-                if customer.author.key == BRAND:
-                    continue
-                checked += 1
-                for post in self.robot(network):
-                    parent = self.answered_customer(post)
-                    same = (parent.root, parent.author.key) == (customer.root, customer.author.key)
-                    if same and parent.created_at <= answer.created_at < post.created_at:
-                        broken.append(f"{network} post {post.sequence} came after the answer {answer.sequence}")
-        return Check(promise="nothing automatic where a person answered", checked=checked, broken=tuple(broken))
-
-    def one_hand_over(self) -> Check:
-        broken: list[str] = []
-        handed: Counter[int] = Counter()
-        for row in self.replies.values():
-            if row.kind == "hand-over" and row.state in ("sent", "unknown", "sending"):
-                handed[row.conversation_id] += 1
-        asked = {row.conversation_id for row in self.rows if (row.reason or "").startswith("wants-human")}
-        broken += [f"conversation {key}: {count} confirmations" for key, count in handed.items() if count > 1]
-        broken += [f"conversation {key}: handed over, nobody asked" for key in handed if key not in asked]
-        confirmed = {
-            row.conversation_id
-            for row in self.rows
-            if (row.reason or "").startswith("wants-human: asks for a human: conf")
-        }
-        broken += [
-            f"conversation {key}: a person was asked for and nobody confirmed"
-            for key in confirmed - set(handed)
-            if not self._gone_or_answered(key)
-        ]
-        return Check(
-            promise="one hand-over confirmation where a human was asked for", checked=len(asked), broken=tuple(broken)
-        )
-
-    def _gone_or_answered(self, conversation_id: int) -> bool:
-        mine = [row for row in self.replies.values() if row.conversation_id == conversation_id]
-        return any(row.state == "cancelled" and "person answered" in (row.reason or "") for row in mine) or any(
-            row.deleted_at for row in self.rows if row.conversation_id == conversation_id
-        )
-
-    def nobody_who_said_stop_hears_the_robot(self) -> Check:
-        broken, checked = [], 0
-        stops = {
-            (row.network, row.author_id): row.received_at
-            for row in self.rows
-            if (row.reason or "").startswith("opt-out")
-        }
-        for reply in self.replies.values():
-            for (_network, author_id), since in stops.items():
-                if reply.author_id == author_id and reply.sent_by == "robot":
-                    checked += 1
-                    if reply.sent_at is not None and reply.intended_at is not None and reply.intended_at > since + HOUR:
-                        broken.append(f"reply {reply.id} was sent to an author who had said stop")
-        return Check(promise="nobody who said stop hears the robot again", checked=len(stops), broken=tuple(broken))
-
-    def robots_are_not_answered(self) -> Check:
-        broken, checked = [], 0
-        for network in self.networks:
-            for post in self.robot(network):
-                checked += 1
-                if self.answered_customer(post).author.is_bot:
-                    broken.append(f"{network} post {post.sequence} answers a bot")
-        return Check(promise="no robot is answered", checked=checked, broken=tuple(broken))
-
-
-def _without_mention(text: str) -> str:
-    words = text.split(" ")
-    while words and words[0].startswith("@"):
-        words.pop(0)
-    return " ".join(words)
-
-
-def _second(at: datetime) -> int:
-    return int(at.timestamp())
-
-
 def render(report: Report) -> Sequence[str]:
     """The report for a terminal, its last line in the form "N passed, N failed"."""
-    lines: list[str] = []
-    for check in report.checks:
-        lines.append(f"{'kept  ' if check.kept else 'BROKEN'}  {check.promise} ({check.checked} checked)")
-        lines += [f"          {text}" for text in check.broken[:10]]
-        if len(check.broken) > 10:
-            lines.append(f"          ... and {len(check.broken) - 10} more")
-    lines.append("")
-    lines += _table(sorted(report.counts.items()))
     failed = sum(not check.kept for check in report.checks)
-    lines += [
+    return [
+        *in_words(report.checks),
+        "",
+        *(f"  {count:6d}  {name}" for name, count in sorted(report.counts.items())),
         "",
         f"a simulated week in {report.seconds:.0f} s",
         f"{len(report.checks) - failed} passed, {failed} failed",
     ]
-    return lines
-
-
-def _table(items: Iterable[tuple[str, int]]) -> list[str]:
-    return [f"  {count:6d}  {name}" for name, count in items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,7 +104,9 @@ def _time(text: str, scene: Scene) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a time; write it like 2026-12-24T18:00") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=scene.calendar.timezone)
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=scene.calendar.timezone)
+    # an hour that the clocks skip is the moment that it names, not a wall time that never was
+    return aware.astimezone(UTC).astimezone(scene.calendar.timezone)
 
 
 # --- for people --------------------------------------------------------------------------------------------------------

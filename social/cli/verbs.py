@@ -23,20 +23,39 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "First steps": (
         Verb("demo", "social.cli.demo", "A simulated shop in a folder of its own; --selftest checks every promise."),
         Verb("init", "social.cli.init", "Ask a few questions and write a commented config.toml."),
+        Verb(
+            "connect",
+            "social.cli.connect",
+            "Connect an account: a guide, hidden input, a proof; the quickest takes a minute.",
+        ),
         Verb("check-config", "social.cli.check_config", "Name every mistake in config.toml, with its line."),
         Verb("doctor", "social.cli.doctor", "Look at everything that the desk needs, and say what to mend."),
     ),
     "The desk": (
         Verb("run", "social.cli.run", "Watch the profiles, judge, acknowledge, escalate; until Ctrl-C."),
+        Verb("go-live", "social.cli.go_live", "What would have been said in dry-run, and switching it on."),
         Verb("queue", "social.cli.queue", "What people must answer: list, show, take, answer, close, settle.", True),
+        Verb("statement", "social.cli.statement", "A crisis: approve or reject its holding statement, end it.", True),
         Verb("pause", "social.cli.pause", "Stop all sending at once, on every profile."),
         Verb("unpause", "social.cli.unpause", "Let the desk send again."),
+        Verb("service", "social.cli.service", "The desk as a service of this machine: print a systemd unit.", True),
+        Verb("notify", "social.cli.notify", "Do messages reach the people on call? Send them a test.", True),
+        Verb("people", "social.cli.people", "Who may come to the desk in the browser: list, invite.", True),
     ),
     "Questions": (
         Verb("hours", "social.cli.hours", "Is somebody there now? The next opening, the next ten holidays."),
         Verb("classify", "social.cli.classify", "Judge a text, or JSON Lines from standard input (-)."),
         Verb("simulate", "social.cli.simulate", "What would happen with a text at a time, and why."),
+        Verb(
+            "replay", "social.cli.replay", "Real conversations of the past through the desk: what would have happened."
+        ),
         Verb("poll", "social.cli.poll", "Ask one network once and show what is new there."),
+        Verb(
+            "export",
+            "social.cli.export",
+            "Sentiment, and what customers got within the hour, as CSV, JSON or XLSX.",
+            True,
+        ),
     ),
     "Upkeep": (Verb("db", "social.cli.db", "The database: upgrade, status, backup.", True),),
 }

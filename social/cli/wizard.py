@@ -12,7 +12,6 @@ from importlib import resources
 from textwrap import wrap
 from typing import Any
 
-LANGUAGES = ("pl", "en")
 _WIDTH = 118
 
 
@@ -48,7 +47,7 @@ class Answers:
     dry_run: bool
 
     def profile_name(self, network: NetworkAnswer) -> str:
-        return f"{_slug(self.brand)}-{network.kind}"
+        return profile_name(self.brand, network.kind)
 
 
 def words_in(language: str) -> Words:
@@ -91,22 +90,61 @@ def _brand(answers: Answers, comments: Mapping[str, str]) -> str:
 
 
 def _profile(answers: Answers, network: NetworkAnswer, comments: Mapping[str, str]) -> str:
-    name = answers.profile_name(network)
+    return profile_table(
+        name=answers.profile_name(network),
+        brand=answers.brand,
+        kind=network.kind,
+        mode="dry-run" if answers.dry_run else "acknowledge",
+        closed_notice=answers.closed_notice,
+        options=network.options,
+        comments=comments,
+    )
+
+
+def profile_table(
+    *,
+    name: str,
+    brand: str,
+    kind: str,
+    mode: str,
+    closed_notice: bool,
+    options: Mapping[str, Any],
+    comments: Mapping[str, str],
+) -> str:
+    """A ``[[profiles]]`` table; its credential is called as the profile is."""
     table = _table(
         "[[profiles]]",
         comments,
         ("profile", "name", _quoted(name)),
-        ("", "brand", _quoted(answers.brand)),
-        ("", "connector", _quoted(network.kind)),
-        ("mode", "mode", '"dry-run"' if answers.dry_run else '"acknowledge"'),
-        ("closed_notice", "closed_notice", "true" if answers.closed_notice else "false"),
+        ("", "brand", _quoted(brand)),
+        ("", "connector", _quoted(kind)),
+        ("mode", "mode", _quoted(mode)),
+        ("closed_notice", "closed_notice", "true" if closed_notice else "false"),
         ("poll_every", "poll_every", '"60s"'),
         ("credential", "credential", _quoted(name)),
     )
-    if not network.options:
+    if not options:
         return table
-    options = [("", key, json.dumps(value, ensure_ascii=False)) for key, value in network.options.items()]
-    return f"{table}\n\n{_comment(comments['options'])}\n{_table('[profiles.options]', comments, *options)}"
+    return f"{table}\n\n{_comment(comments['options'])}\n{_options_table(options)}"
+
+
+def options_table(mode: str, options: Mapping[str, Any]) -> str:
+    """What a profile that is there already may lack."""
+    lines = f"mode = {_quoted(mode)}"
+    return f"{lines}\n\n{_options_table(options)}" if options else lines
+
+
+def _options_table(options: Mapping[str, Any]) -> str:
+    return _table("[profiles.options]", {}, *(("", key, toml_value(value)) for key, value in options.items()))
+
+
+def toml_value(value: Any) -> str:
+    """A text, number, truth or list of them: JSON's form of these is TOML's too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def profile_name(brand: str, kind: str) -> str:
+    return f"{_slug(brand)}-{kind}"
 
 
 def _table(header: str, comments: Mapping[str, str], *keys: tuple[str, str, str]) -> str:

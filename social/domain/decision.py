@@ -92,5 +92,6 @@ class AuthorFacts:
 class ProfileFacts:
     mode: ProfileMode
     closed_notice: bool
-    crisis: bool = False
+    crisis: bool = False  # the brake is on: acknowledgements wait
+    holding: bool = False  # ... and a person approved a holding statement that this customer can read
     automatic_replies_last_hour: int = 0

@@ -2,6 +2,7 @@
 
 DyzurError                      what happened, to which resource, permanent or not, what to do next
 ├── ConfigurationError          the configuration cannot be used (file and line where known)
+├── UsageError                  called in a way that cannot work
 ├── NotFound                    no such profile, case, post ...
 ├── Conflict                    somebody else was quicker, or the state does not allow it
 ├── StoreError                  the database cannot be used (read-only, full, locked, wrong schema)
@@ -45,6 +46,13 @@ class ConfigurationError(DyzurError):
 
     permanent = True
     exit_code = 3
+
+
+class UsageError(DyzurError):
+    """A command was called in a way that cannot work."""
+
+    permanent = True
+    exit_code = 2
 
 
 class NotFound(DyzurError):

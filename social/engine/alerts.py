@@ -1,4 +1,7 @@
-"""Somebody must be reached: alert rows, one for each cause, raised in the same transaction as their cause."""
+"""Somebody must be reached: alert rows, one for each cause, raised in the same transaction as their cause.
+
+``social.engine.ringing`` tells people of them; without anybody in ``[notify]`` they stay ``raised``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlmodel import Session
 
+from social.domain.assessment import Urgency
 from social.store.rows import c, upsert
 from social.store.tables import AlertRow
 
@@ -21,11 +25,15 @@ def raise_once(
     subject: str,
     message: str,
     now: datetime,
+    urgency: Urgency | None = None,
     brand_id: int | None = None,
     profile_id: int | None = None,
     escalation_id: int | None = None,
+    incident_id: int | None = None,
 ) -> None:
-    """One alert a cause (``kind`` and ``subject``), however often it shows. Never carries a customer's text."""
+    """One alert a cause (``kind`` and ``subject``), however often it shows. ``message`` never carries a customer's text.
+    ``urgency`` says whether it may ring at night; without one it is that of its case, else high. Of all alerts of one
+    incident only the first is told."""
     columns = c(AlertRow)
     if session.execute(select(columns.id).where(columns.kind == kind, columns.subject == subject)).first():
         return  # people were told
@@ -40,10 +48,13 @@ def raise_once(
                 "raised_at": now,
                 "due_at": now,
                 "state": "raised",
+                "step": 0,
                 "attempts": 0,
+                "urgency": None if urgency is None else urgency.value,
                 "brand_id": brand_id,
                 "profile_id": profile_id,
                 "escalation_id": escalation_id,
+                "incident_id": incident_id,
             }
         ],
         key=("kind", "subject"),

@@ -11,7 +11,7 @@ from social.domain.assessment import Urgency
 from social.domain.decision import Outcome
 from social.domain.reply import SentBy
 from social.store import escalations
-from social.store.tables import Claimable, PostRow, ReplyRow
+from social.store.tables import Claimable, NotificationRow, PostRow, ReplyRow
 
 #: Said of rows that were claimed again and again and never finished: the process died, or the step raised, each time.
 POISON = "broke the program each time it was tried"
@@ -29,6 +29,9 @@ def show_poison(session: Session, table: type[Claimable], ids: Collection[int], 
             row.reason = POISON
             session.add(row)
             _note_reply(session, row, now=now)
+        elif isinstance(row, NotificationRow):
+            row.subject = row.body = ""  # words are kept no longer than they are needed
+            session.add(row)
 
 
 def open_case_of_post(session: Session, row: PostRow, reason: str, *, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 from connectors import registry
@@ -14,9 +15,11 @@ from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailabl
 from social.domain.post import ProfileMode
 from social.engine.calendars import calendar_of
 from social.engine.desk import Desk, LiveProfile
+from social.engine.meter import StoredMeter
+from social.engine.on_call import open_on_call
 from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
 from social.secrets import EncryptedCredentials
-from social.settings import ClockMode, ProfileSettings, Settings, require_loopback
+from social.settings import ClockMode, ProfileSettings, Settings, TriageBackend, require_loopback
 from social.store import control, credentials, profiles, schema
 from social.store.session import Database
 
@@ -83,17 +86,20 @@ def open_credentials(settings: Settings, database: Database) -> CredentialStore:
 def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
     """The configured classifier and the rules that take over if it breaks. A model that cannot be loaded is said aloud
     and replaced at once: never silently neutral."""
+    from triage.lean import without_torch
     from triage.load import load_classifier, rules_only
 
     languages = tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
     fallback = rules_only("the model broke while running", languages=languages)
+    lean = nullcontext() if settings.triage.backend is TriageBackend.TRANSFORMERS else without_torch()
     try:
-        judge = load_classifier(
-            backend=settings.triage.backend,
-            model=settings.triage.model,
-            threads=settings.triage.threads,
-            languages=languages,
-        )
+        with lean:
+            judge = load_classifier(
+                backend=settings.triage.backend,
+                model=settings.triage.model,
+                threads=settings.triage.threads,
+                languages=languages,
+            )
     except ModelUnavailable as error:
         log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
         return rules_only(str(error), languages=languages), fallback
@@ -109,8 +115,8 @@ def open_desk(
     only: Collection[str] | None = None,
 ) -> Desk:
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
-    others go on. ``only`` opens no more than these profiles; ``judge`` is used instead of the configured one. The database
-    must be current."""
+    others go on. ``only`` opens no more than these profiles, for a command beside the daemon, and leaves their modes as the
+    daemon has them; ``judge`` is used instead of the configured one. The database must be current."""
     now = world.now()
     with database.write() as session:
         profiles.synchronise(
@@ -120,6 +126,7 @@ def open_desk(
                 for item in settings.profiles
             ],
             now=now,
+            change_modes=only is None,
         )
     store = open_credentials(settings, database)
     live: dict[int, LiveProfile] = {}
@@ -149,6 +156,8 @@ def open_desk(
         formal_deadline=settings.responders.formal_deadline,
         batch=settings.triage.batch,
         broken=broken,
+        on_call=open_on_call(settings, store) if only is None else None,
+        expects_model=settings.triage.backend is not TriageBackend.RULES,
     )
 
 
@@ -172,6 +181,7 @@ def _open_profile(
             credential=item.credential,
             credentials=store,
             clock=world,
+            meter=StoredMeter(database=database, profile=item.name),
         )
     )
     with database.read() as session:

@@ -27,7 +27,7 @@ from social.engine import aside
 from social.store.columns import UtcDateTime
 from social.store.rows import t
 from social.store.session import Database
-from social.store.tables import AlertRow, Claimable, EscalationRow, PostRow, ProfileRow, ReplyRow
+from social.store.tables import AlertRow, Claimable, EscalationRow, NotificationRow, PostRow, ProfileRow, ReplyRow
 
 log = logging.getLogger("social.claims")
 
@@ -50,9 +50,12 @@ class Claimed(Enum):
     REPLY = Kind(ReplyRow, ("planned",), poison="refused")
     DOUBTFUL = Kind(ReplyRow, ("sending",))
     ESCALATION = Kind(EscalationRow, ("open", "taken"))
-    ALERT = Kind(AlertRow, ("raised",))
+    ALERT = Kind(AlertRow, ("raised", "told"), poison="over")
+    NOTIFICATION = Kind(NotificationRow, ("planned",))
 
 
+#: Whoever runs tells of these, whichever profiles it has open.
+_OF_ALL_PROFILES = frozenset({Claimed.ALERT, Claimed.NOTIFICATION})
 #: A profile is always polled again, and a doubtful send ends as ``unknown``, never by a counter.
 _NEVER_SET_ASIDE = frozenset({Claimed.PROFILE, Claimed.DOUBTFUL})
 
@@ -94,13 +97,14 @@ class _Statements:
 def _statements(kind: Claimed, dialect: str) -> _Statements:
     table, columns = kind.value.table, _columns(kind.value.table)
     machine: Any = func.clock_timestamp() if dialect == "postgresql" else bindparam("machine", type_=UtcDateTime)
-    profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
     due = [
         columns.state.in_(kind.value.states),
         columns.due_at <= bindparam("now", type_=UtcDateTime),
         or_(columns.leased_until.is_(None), columns.leased_until < machine),
-        profile.in_(bindparam("profiles", expanding=True)),
     ]
+    if kind not in _OF_ALL_PROFILES:
+        profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
+        due.append(profile.in_(bindparam("profiles", expanding=True)))
     lease: Any = func.clock_timestamp() + bindparam("lease") if dialect == "postgresql" else bindparam("lease")
     taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
     aside = {"state": kind.value.poison, "token": None, "leased_until": None}
@@ -143,7 +147,7 @@ def claim(
     return Claim(kind, token, ids)
 
 
-_LINE = (Claimed.PROFILE, Claimed.POST, Claimed.DOUBTFUL, Claimed.REPLY)
+_LINE = (Claimed.PROFILE, Claimed.POST, Claimed.DOUBTFUL, Claimed.REPLY, Claimed.ALERT, Claimed.NOTIFICATION)
 
 
 @cache
@@ -157,7 +161,7 @@ def _due_now(dialect: str) -> Any:
 def _due_later() -> Any:
     after = bindparam("after", type_=UtcDateTime)
     soonest = []
-    for kind in (Claimed.PROFILE, Claimed.POST, Claimed.REPLY):
+    for kind in (Claimed.PROFILE, Claimed.POST, Claimed.REPLY, Claimed.ALERT, Claimed.NOTIFICATION):
         columns = _columns(kind.value.table)
         soonest.append(
             select(func.min(columns.due_at).label("due_at")).where(
@@ -176,7 +180,7 @@ def due_now(database: Database, *, now: datetime, profiles: Collection[int]) -> 
 
 
 def next_due(database: Database, *, after: datetime) -> datetime | None:
-    """The next world time at which a profile, post or reply becomes due."""
+    """The next world time at which a profile, post, reply, alert or message becomes due."""
     with database.engine.connect() as connection:
         found: datetime | None = connection.execute(_due_later(), {"after": after}).scalar()
         return found

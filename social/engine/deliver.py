@@ -36,7 +36,7 @@ from social.engine import alerts, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
-from social.store import control, escalations, outbox, posts, profiles
+from social.store import control, escalations, incidents, outbox, posts, profiles
 from social.store.mapping import facts_from, ref_from
 from social.store.recall import conversation_facts, profile_automatic_in_last_hour
 from social.store.rows import c
@@ -92,6 +92,9 @@ def paused(desk: Desk) -> bool:
 def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     work, live = _load(desk, claimed)
     if work is None:
+        return 1
+    if work.robot and _somebody_writes(desk, work):
+        _put_off(desk, claimed, live, work, now + LOOK_AGAIN_AFTER, now)
         return 1
     try:
         step = _before_the_wire(desk, live, work, now)
@@ -319,12 +322,21 @@ def _overtaken(session: Session, work: _Work, now: datetime) -> Event | None:
     answered = conversation.person_answered_at
     if answering is not None or (answered is not None and answered >= work.post.created_at):
         return Event.ANSWERED
+    if incidents.stops(session, post.profile_id, work.kind, work.text):
+        return Event.SILENCED  # a crisis began while the text was on its way
     if post.revision_number != work.revision_number or post.state == "new":
         return Event.FACT_STALE  # edited: the new words are judged before anything is said
     ended = conversation.silenced_at is not None and work.kind is not ReplyKind.HAND_OVER
     if ended or escalations.waiting_case(session, work.conversation_id) is None:
         return Event.SILENCED
     return None
+
+
+def _somebody_writes(desk: Desk, work: _Work) -> bool:
+    """A person's draft is open at the desk: the robot does not cut in."""
+    with desk.database.read() as session:
+        case = escalations.waiting_case(session, work.conversation_id)
+        return case is not None and case.draft_until is not None and case.draft_until > clock.machine_now()
 
 
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from responders.snapshot import Limits, Timing
 from social.domain.hours import BusinessCalendar
 from social.domain.post import ProfileMode
+from social.engine.on_call import OnCall
 from social.ports import Classifier, Clock, Connector
 from social.store.session import Database
 
@@ -40,6 +41,9 @@ class Leases:
     reply: timedelta = timedelta(seconds=90)
     #: An intent waits this long, plus the longest attempt and the network's read lag, before our replies are looked up.
     settle: timedelta = timedelta(seconds=20)
+    alert: timedelta = timedelta(seconds=30)
+    #: Longer than a mail server can take over all its answers.
+    message: timedelta = timedelta(seconds=360)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +62,12 @@ class Desk:
     leases: Leases = field(default_factory=Leases)
     #: Profiles of the configuration whose connector could not be opened, with the reason for people.
     broken: Mapping[str, str] = field(default_factory=dict)
+    #: Who is told of alerts, and how; without it they wait in the database.
+    on_call: OnCall | None = None
+    #: When the access of a profile ends, as its network last told (``social.engine.watch`` asks once a day).
+    token_ends: dict[int, datetime] = field(default_factory=dict)
+    #: A classifier that only knows rules is a breakdown, and no choice of the operator's.
+    expects_model: bool = False
 
     def now(self) -> datetime:
         return self.clock.now()

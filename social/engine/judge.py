@@ -5,35 +5,45 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import update
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
-from responders import compose, guard
 from responders.policy import decide
 from responders.snapshot import Snapshot
-from social.domain.assessment import Assessment, TextToAssess
-from social.domain.decision import Decision, Outcome, PlannedReply, ProfileFacts
+from social.domain.assessment import Assessment, Sentiment, TextToAssess
+from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
-from social.domain.post import ProfileMode
-from social.domain.reply import Composed, ReplyKind, SentBy
-from social.engine import alerts, aside, poll
+from social.domain.incident import Incident, Statement
+from social.domain.reply import SentBy
+from social.engine import aside, grouping, poll
 from social.engine.claims import Claim, finish, still_mine
+from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
-from social.store import escalations, outbox, profiles
+from social.engine.planning import plan
+from social.store import escalations, incidents, outbox, profiles, volume
 from social.store.journal import ROBOT, note
 from social.store.mapping import assessment_values, decision_row
 from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
 from social.store.rows import c, upsert
-from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, PostRow
+from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, EscalationRow, PostRow
 
 log = logging.getLogger("social.judge")
 
 #: What a post can break by what it holds. ``StatementError``: a value that the database will not take. A database that
 #: is full, read-only or away is no post's fault (``StoreError``): the batch comes again.
 _BAD_POST = (ArithmeticError, LookupError, TypeError, ValueError, StatementError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What is the same for all posts of a profile in one batch."""
+
+    sent_last_hour: int
+    crisis: Incident | None
 
 
 def _is_no_posts_fault(error: Exception) -> bool:
@@ -54,6 +64,7 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
             raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
         _record_one_by_one(desk, claimed, assessments, cleared, now)
+    look_for_crises(desk, now)  # before any of the texts that were just planned goes out
     return len(claimed.ids)
 
 
@@ -113,9 +124,11 @@ def _record_all(
     now: datetime,
 ) -> None:
     touched: set[int] = set()
-    sent: dict[int, int] = {}
+    complained: set[int] = set()
     kept: Counter[str] = Counter()
-    for post in recall(session, mine, now=now, cleared=cleared):
+    recalled = recall(session, mine, now=now, cleared=cleared)
+    around = _around(session, {post.profile_id for post in recalled}, now)
+    for post in recalled:
         if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
             session.flush()
             post = recall(session, [post.id], now=now, cleared=cleared)[0]
@@ -123,13 +136,23 @@ def _record_all(
         assessment = post.assessment or assessments.get(post.id)
         if assessment is None:
             continue  # edited since it was judged: it comes again
-        if post.profile_id not in sent:
-            sent[post.profile_id] = profile_automatic_in_last_hour(session, post.profile_id, now=now)
-        decision = _record(desk, session, claimed, post, assessment, now, sent_last_hour=sent[post.profile_id])
+        decision = _record(desk, session, claimed, post, assessment, around[post.profile_id], now)
         if post.post.history and not decision.escalate:
             kept[desk.profiles[post.profile_id].name] += 1
+        if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
+            complained.add(post.profile_id)
+    if soon := {id_ for id_ in complained if around[id_].crisis is None}:
+        volume.look_soon(session, soon, now=now)
     for name, count in kept.items():
         log.info("judged       %s: %d from before its first poll, kept for reports", name, count)
+
+
+def _around(session: Session, profile_ids: Collection[int], now: datetime) -> dict[int, _Around]:
+    crises = incidents.crises_of(session, profile_ids)
+    return {
+        id_: _Around(sent_last_hour=profile_automatic_in_last_hour(session, id_, now=now), crisis=crises.get(id_))
+        for id_ in profile_ids
+    }
 
 
 def _record(
@@ -138,12 +161,13 @@ def _record(
     claimed: Claim,
     post: RecalledPost,
     assessment: Assessment,
+    around: _Around,
     now: datetime,
-    *,
-    sent_last_hour: int,
 ) -> Decision:
     live = desk.profiles[post.profile_id]
-    decision = decide(_snapshot(desk, live, post, assessment, sent_last_hour), now)
+    crisis, fallback = around.crisis, live.languages[0]
+    statement = None if crisis is None else crisis.approved_for(assessment.language, fallback=fallback)
+    decision = decide(_snapshot(desk, live, post, assessment, around, statement), now)
     if post.assessment is None:
         values = {**assessment_values(assessment), "made_at": now}
         keys = {"post_id": post.id, "revision_number": post.revision_number}
@@ -151,10 +175,11 @@ def _record(
     session.add(decision_row(decision, post_id=post.id, revision_number=post.revision_number, now=now))
     _end_automation(session, post, decision, now)
     if decision.escalate:
-        _open_case(desk, session, live, post, decision, now)
+        case = _open_case(desk, session, post, decision, now)
+        grouping.join_and_ring(session, live, case, decision, assessment, crisis, now)
     said = ""
     if decision.reply is not None:
-        said = _plan(desk, session, live, post, decision, decision.reply, assessment, now)
+        said = plan(session, live, post, decision, decision.reply, assessment, statement, now)
     finish(
         session,
         claimed,
@@ -180,7 +205,12 @@ def _record(
 
 
 def _snapshot(
-    desk: Desk, live: LiveProfile, post: RecalledPost, assessment: Assessment, sent_last_hour: int
+    desk: Desk,
+    live: LiveProfile,
+    post: RecalledPost,
+    assessment: Assessment,
+    around: _Around,
+    statement: Statement | None,
 ) -> Snapshot:
     return Snapshot(
         post=post.post,
@@ -188,7 +218,11 @@ def _snapshot(
         conversation=post.conversation,
         author=post.author,
         profile=ProfileFacts(
-            mode=live.mode, closed_notice=live.closed_notice, automatic_replies_last_hour=sent_last_hour
+            mode=live.mode,
+            closed_notice=live.closed_notice,
+            crisis=around.crisis is not None,
+            holding=statement is not None,
+            automatic_replies_last_hour=around.sent_last_hour,
         ),
         calendar=live.calendar,
         rules=live.connector.reply_rules,
@@ -224,16 +258,14 @@ def _end_automation(session: Session, post: RecalledPost, decision: Decision, no
         )
 
 
-def _open_case(
-    desk: Desk, session: Session, live: LiveProfile, post: RecalledPost, decision: Decision, now: datetime
-) -> None:
+def _open_case(desk: Desk, session: Session, post: RecalledPost, decision: Decision, now: datetime) -> EscalationRow:
     conversations = c(ConversationRow)
     session.execute(
         update(ConversationRow)
         .where(conversations.id == post.conversation_id, conversations.waiting_since.is_(None))
         .values(waiting_since=post.post.created_at)
     )
-    case = escalations.open_or_join(
+    return escalations.open_or_join(
         session,
         escalations.NewCase(
             brand_id=post.brand_id,
@@ -245,89 +277,6 @@ def _open_case(
             reason=decision.reason,
             waiting_since=post.conversation.waiting_since,
             formal_deadline=desk.formal_deadline if decision.formal else None,
-        ),
-        now=now,
-    )
-    if decision.alert:
-        alerts.raise_once(
-            session,
-            kind="case",
-            subject=f"{case.id}:{decision.urgency.value}",
-            message=f"case {case.id} on {live.name} is {decision.urgency.value}: {decision.reason}",
-            now=now,
-            brand_id=post.brand_id,
-            profile_id=post.profile_id,
-            escalation_id=case.id,
-        )
-
-
-def _plan(
-    desk: Desk,
-    session: Session,
-    live: LiveProfile,
-    post: RecalledPost,
-    decision: Decision,
-    planned: PlannedReply,
-    assessment: Assessment,
-    now: datetime,
-) -> str:
-    """Choose the text once, let the guard read it, and put it into the outbox. Returns what to add to the log line."""
-    composed = compose.compose(
-        planned.kind,
-        language=assessment.language,
-        brand=live.brand,
-        at=planned.due_at,
-        timezone=live.calendar.timezone,
-        rules=live.connector.reply_rules,
-        complaint=planned.complaint,
-        opening=planned.opening,
-        closing=planned.closing,
-        recent_variants=outbox.recent_variants(session, post.profile_id),
-        private=post.post.private,
-        fallback_language=live.languages[0],
-    )
-    if composed is None:
-        note(session, at=now, actor=ROBOT, verb="found no text", subject="post", subject_id=post.id)
-        return ", no fitting text"
-    problems = guard.check(
-        composed.text,
-        rules=live.connector.reply_rules,
-        sent_by=SentBy.ROBOT,
-        formal=decision.formal,
-        private_channel=live.connector.capabilities.private_channel,
-        private=post.post.private,
-    )
-    if problems:
-        log.error("the guard stopped the text %s: %s", composed.variant, "; ".join(str(item) for item in problems))
-        return ", the guard stopped the text"
-    _plan_composed(session, post, planned, composed, now)
-    rehearsed = "would be " if live.mode is ProfileMode.DRY_RUN else ""
-    return f", {planned.kind.value} {rehearsed}due {planned.due_at.astimezone(live.calendar.timezone):%a %H:%M}"
-
-
-def _plan_composed(
-    session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, now: datetime
-) -> None:
-    outbox.cancel_planned(
-        session,
-        now=now,
-        reason=f"replaced by a {planned.kind.value}",
-        conversation_id=post.conversation_id,
-        sent_by=SentBy.ROBOT,
-    )
-    outbox.plan(
-        session,
-        outbox.NewReply(
-            brand_id=post.brand_id,
-            profile_id=post.profile_id,
-            conversation_id=post.conversation_id,
-            post_id=post.id,
-            author_id=post.author_id,
-            kind=ReplyKind(planned.kind),
-            sent_by=SentBy.ROBOT,
-            composed=composed,
-            due_at=planned.due_at,
-            not_after=planned.not_after,
         ),
         now=now,
     )

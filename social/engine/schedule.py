@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from social import clock
 from social.clock import SteppedClock
 from social.domain.errors import DyzurError
-from social.engine import line, watch
+from social.engine import crisis, digest, line, ringing, watch
 from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
 from social.store import control
@@ -29,8 +29,13 @@ TICK_BUDGET_SECONDS = 4.0
 #: The same complaint of a failing tick is logged this often.
 REPEAT_SECONDS = 60.0
 
-#: The stepped twin of the watch's five machine seconds (world time).
-WATCH_EVERY = timedelta(minutes=1)
+#: A part that fails, or hangs in one step, for so long is ill, and people are told.
+FAILS_SECONDS, HANGS_SECONDS = 180.0, 900.0
+#: How many messages may be on their way at once: a mail server that hangs must not hold up the others.
+RINGING_LANES = 2
+
+#: The stepped twins of the watch's five and the look's sixty machine seconds (world time).
+WATCH_EVERY, LOOK_EVERY = timedelta(minutes=1), timedelta(minutes=10)
 
 Step = Callable[[Desk, datetime], int]
 
@@ -47,11 +52,13 @@ class Daemon:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.started_at = clock.machine_now()
         self._complaints: dict[str, float] = {}
+        self._failing: dict[str, tuple[float, str]] = {}  # since when, and why
+        self._at_work: dict[str, float] = {}  # since when
         self._stopping = threading.Event()
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         lanes = max(1, min(4, len(desk.profiles)))
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2 * lanes + 3)},
+            executors={"default": ThreadPoolExecutor(2 * lanes + RINGING_LANES + 7)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -64,6 +71,13 @@ class Daemon:
             for lane in range(lanes):
                 self._tick(f"respond-{lane + 1}", line.send_out)
             self._tick("watch", watch.watch_over, seconds=5, once=True)
+            self._tick("crisis", crisis.look_for_crises, seconds=5, once=True)
+            if desk.on_call is not None and desk.on_call.people:
+                for lane in range(RINGING_LANES):
+                    self._tick(f"ring-{lane + 1}", ringing.ring, seconds=1)
+                self._tick("digest", digest.plan_due, seconds=5, once=True)
+                self._tick("accesses", watch.ask_for_token_ends, seconds=86_400, once=True)
+        self._tick("look", self._look, seconds=60, once=True)
         self._scheduler.add_job(self._beat, "interval", seconds=10, id="heartbeat", next_run_time=clock.machine_now())
 
     def start(self) -> None:
@@ -79,20 +93,57 @@ class Daemon:
         except DyzurError as error:
             log.warning("the heartbeat could not be withdrawn: %s", error)
 
+    def ills(self) -> dict[str, str]:
+        """What of this daemon does not work for a while already, and why."""
+        now = clock.monotonic()
+        # copies: the ticks go on in their threads
+        failing = {name: why for name, (since, why) in self._failing.copy().items() if now - since >= FAILS_SECONDS}
+        return {**failing, **dict.fromkeys(self.hanging(), "it hangs")}
+
+    def hanging(self) -> list[str]:
+        """Parts that have been in one step for so long that it will not end by itself."""
+        now = clock.monotonic()
+        return [name for name, since in self._at_work.copy().items() if now - since >= HANGS_SECONDS]
+
+    def _look(self, desk: Desk, now: datetime) -> int:
+        ills = self.ills()
+        found = watch.look_around(desk, now, daemon=f"{socket.gethostname()} ({','.join(self.parts)})", ills=ills)
+        if desk.on_call is not None and desk.on_call.ping is not None and not ills and not self._failing:
+            try:
+                desk.on_call.ping.send()
+            except DyzurError as error:
+                log.warning("%s", error)
+        return found
+
     def _tick(self, name: str, step: Step, *, seconds: float = TICK_SECONDS, once: bool = False) -> None:
         def tick() -> None:
             end = clock.monotonic() + TICK_BUDGET_SECONDS
             try:
-                while step(self.desk, self.desk.now()) and not once:
+                while self._timed(name, step) and not once:
                     if self._stopping.is_set() or clock.monotonic() > end:
-                        return
+                        break
                 self._complaints.pop(name, None)
+                self._failing.pop(name, None)
             except DyzurError as error:
                 self._complain(name, str(error))
+                self._fails(name, str(error))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
                 self._complain(name, f"{type(error).__name__}: {error}", trace=True)
+                # its name only: the text of a driver's error may quote a customer, and this goes into an alert
+                self._fails(name, type(error).__name__)
 
         self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())
+
+    def _timed(self, name: str, step: Step) -> int:
+        self._at_work[name] = clock.monotonic()
+        try:
+            return step(self.desk, self.desk.now())
+        finally:
+            self._at_work.pop(name, None)
+
+    def _fails(self, name: str, why: str) -> None:
+        since, _ = self._failing.get(name, (clock.monotonic(), ""))
+        self._failing[name] = (since, why)
 
     def _complain(self, name: str, message: str, *, trace: bool = False) -> None:
         last = self._complaints.get(name)
@@ -112,7 +163,7 @@ def run_stepped(
 ) -> int:
     """Run the line to ``until`` on a clock that jumps to the next due time when idle. Returns the steps that did work."""
     moved = 0
-    watched = None
+    watched = looked = None
     while True:
         now = stepped.now()
         due = due_now(desk.database, now=now, profiles=desk.profiles)
@@ -122,11 +173,18 @@ def run_stepped(
             continue
         if watched is None or now - watched >= WATCH_EVERY:
             watch.watch_over(desk, now)
+            crisis.look_for_crises(desk, now)
+            if looked is None or now - looked >= LOOK_EVERY:
+                watch.look_around(desk, now)
+                looked = now
             watched = now
+            continue  # what was raised is told of before time goes on
+        if digest.plan_due(desk, now):
+            continue
         if now >= until:
             return moved
-        following = next_due(desk.database, after=now)
-        target = until if following is None else min(following, until)
+        following = filter(None, (next_due(desk.database, after=now), digest.next_due(desk, after=now)))
+        target = min(until, *following)
         if before_jump is not None:
             before_jump(target)
         stepped.advance_to(target)
@@ -137,4 +195,5 @@ _STEPS: tuple[tuple[Step, frozenset[Claimed]], ...] = (
     (line.take_in, frozenset({Claimed.PROFILE})),
     (line.work_through, frozenset({Claimed.POST})),
     (line.send_out, frozenset({Claimed.DOUBTFUL, Claimed.REPLY})),
+    (ringing.ring, frozenset({Claimed.ALERT, Claimed.NOTIFICATION})),
 )

@@ -1,22 +1,53 @@
-"""What nobody asks for and everybody needs: the owner's warning, the latest time, the daemon's own heartbeat."""
+"""What nobody asks for and everybody needs: the owner's warning, what breaks in silence, the latest time, the heartbeat."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
+from sqlmodel import Session
 
 from social import clock
-from social.domain.escalation import EscalationState
+from social.domain.assessment import RULES_ONLY, Urgency
+from social.domain.errors import ConnectorError
+from social.domain.escalation import WAITING_STATES, EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import alerts
 from social.engine.desk import Desk
 from social.store import control
 from social.store.rows import c
-from social.store.tables import ConversationRow, EscalationRow, ReplyRow, UserRow
+from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
+
+log = logging.getLogger("social.watch")
 
 #: The owner of a taken case is warned five minutes before the robot steps in at minute 55.
 WARN_OWNER_AFTER = timedelta(minutes=50)
+#: A formal complaint without an answer rings so long before its deadline.
+DEADLINE_NEAR = timedelta(hours=24)
+#: A profile whose polls fail for so long is silent: shorter troubles of a network mend themselves.
+SILENT_AFTER = timedelta(minutes=30)
+#: An access that ends so soon is told of.
+TOKEN_NEAR = timedelta(days=7)
+
+#: Causes within a daemon, which end when it does not find them any more; but not sooner than this, so that what comes and
+#: goes is one alert.
+_LASTING, LASTS_AT_LEAST = ("model", "daemon"), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
+    """What ``alerts.raise_once`` is told."""
+
+    kind: str
+    subject: str
+    message: str
+    urgency: Urgency
+    profile_id: int | None = None
+    brand_id: int | None = None
+    escalation_id: int | None = None
 
 
 def watch_over(desk: Desk, now: datetime) -> int:
@@ -52,6 +83,148 @@ def watch_over(desk: Desk, now: datetime) -> int:
                 escalation_id=case_id,
             )
     return len(rows)
+
+
+def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[str, str] | None = None) -> int:
+    """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemon itself. ``ills``:
+    what of ``daemon`` does not work, and why. Returns how many alerts are new."""
+    with desk.database.read() as session:
+        found = [
+            *_deadlines(session, now),
+            *_silent_profiles(session, desk, now),
+            *_ending_tokens(desk, now),
+            *_of_this_daemon(desk, daemon, ills or {}),
+        ]
+        known = _known(session)
+    new = [cause for cause in found if (cause.kind, cause.subject) not in known]
+    still = {(cause.kind, cause.subject) for cause in found}
+    gone = [
+        (kind, subject)
+        for (kind, subject), since in known.items()
+        if kind in _LASTING
+        and subject.partition("/")[0] == daemon
+        and (kind, subject) not in still
+        and since <= now - LASTS_AT_LEAST
+    ]
+    if new or gone:
+        with desk.database.write() as session:
+            for kind, subject in gone:
+                alerts.settle(session, kind=kind, subject=subject)
+            for cause in new:
+                alerts.raise_once(
+                    session,
+                    kind=cause.kind,
+                    subject=cause.subject,
+                    message=cause.message,
+                    now=now,
+                    urgency=cause.urgency,
+                    profile_id=cause.profile_id,
+                    brand_id=cause.brand_id,
+                    escalation_id=cause.escalation_id,
+                )
+    return len(new)
+
+
+def ask_for_token_ends(desk: Desk, now: datetime) -> int:
+    """Ask every network how long its access lasts (``look_around`` and the digest tell of it). Returns how many said."""
+    for live in desk.profiles.values():
+        try:
+            ends = live.connector.inspect().expires_at
+        except ConnectorError as error:
+            log.debug("%s: nothing was said of its access: %s", live.name, error)
+            continue  # what is wrong with the network is the poll's to tell
+        if ends is None:
+            desk.token_ends.pop(live.id, None)
+        else:
+            desk.token_ends[live.id] = ends
+    log.debug("%s: %d accesses end by themselves", now.isoformat(), len(desk.token_ends))
+    return len(desk.token_ends)
+
+
+def _known(session: Session) -> dict[tuple[str, str], datetime]:
+    """(kind, subject) -> since when."""
+    columns = c(AlertRow)
+    kinds = ("deadline", "connector", "token", *_LASTING)
+    rows = session.execute(select(columns.kind, columns.subject, columns.raised_at).where(columns.kind.in_(kinds)))
+    return {(kind, subject): raised_at for kind, subject, raised_at in rows}
+
+
+def _deadlines(session: Session, now: datetime) -> Iterator[_Cause]:
+    columns = c(EscalationRow)
+    rows = session.execute(
+        select(EscalationRow, c(ProfileRow).name)
+        .join(ProfileRow, c(ProfileRow).id == columns.profile_id)
+        .where(
+            columns.formal.is_(True),
+            columns.state.in_([state.value for state in WAITING_STATES]),
+            columns.deadline_at <= now + DEADLINE_NEAR,
+        )
+    )
+    for case, profile in rows:
+        yield _Cause(
+            kind="deadline",
+            subject=f"{case.id}:{case.deadline_at.isoformat()}",
+            message=f"the formal complaint in case {case.id} on {profile} has no answer, and its deadline is near",
+            urgency=Urgency.HIGH,
+            profile_id=case.profile_id,
+            brand_id=case.brand_id,
+            escalation_id=case.id,
+        )
+
+
+def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_Cause]:
+    """Also those that could not be opened at the start. A poll that succeeds settles the alert."""
+    columns = c(ProfileRow)
+    failing = or_(columns.last_polled_at.is_(None), columns.last_polled_at <= now - SILENT_AFTER)
+    rows = session.execute(
+        select(columns.id, columns.name, columns.brand_id, columns.last_error).where(
+            columns.state == "active",
+            or_(
+                columns.name.in_(desk.broken), columns.id.in_(desk.profiles) & columns.last_error.is_not(None) & failing
+            ),
+        )
+    )
+    for profile_id, name, brand_id, error in rows:
+        yield _Cause(
+            kind="connector",
+            subject=name,
+            message=f"{name} is not being read: {desk.broken.get(name, error)}",
+            urgency=Urgency.HIGH,
+            profile_id=profile_id,
+            brand_id=brand_id,
+        )
+
+
+def _ending_tokens(desk: Desk, now: datetime) -> Iterator[_Cause]:
+    for profile_id, ends in desk.token_ends.items():
+        if ends <= now + TOKEN_NEAR:
+            live = desk.profiles[profile_id]
+            yield _Cause(
+                kind="token",
+                subject=f"{live.name}:{ends.isoformat()}",
+                message=f"the access of {live.name} ends on {ends:%Y-%m-%d}; renew it",
+                urgency=Urgency.NORMAL,
+                profile_id=profile_id,
+                brand_id=live.brand_id,
+            )
+
+
+def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterator[_Cause]:
+    if desk.expects_model and desk.classifier.identity.id == RULES_ONLY.id:
+        yield _Cause(
+            kind="model",
+            subject=f"{daemon}/model",
+            message="the model is broken or cannot be loaded; rules alone judge",
+            urgency=Urgency.HIGH,
+        )
+    for name, why in ills.items():
+        yield _Cause(
+            kind="daemon",
+            subject=f"{daemon}/{name}",
+            message=f"{name} on {daemon}: {why}",
+            # a desk that does not read or judge would not see an emergency either
+            urgency=Urgency.CRITICAL,
+        )
 
 
 def beat(desk: Desk, *, name: str, parts: str, started_at: datetime) -> None:

@@ -29,9 +29,12 @@ class WantedProfile:
     mode: ProfileMode
 
 
-def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datetime) -> None:
+def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datetime, change_modes: bool = True) -> None:
     """Make the rows say what the configuration says. A profile that is gone from it is switched off, never deleted.
-    Entering dry-run stamps since when; leaving it forgets the stamp (its plans are never released)."""
+    Entering dry-run stamps since when; leaving it forgets the stamp (its plans are never released).
+
+    ``change_modes`` is for whoever acts by the mode from here on. Were it changed beside a daemon that still rehearses,
+    that daemon's later plans would be released at its next start."""
     names = set()
     for item in wanted:
         names.add(item.name)
@@ -56,7 +59,7 @@ def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datet
                 )
             )
             continue
-        if row.mode != item.mode.value:
+        if change_modes and row.mode != item.mode.value:
             note(
                 session,
                 at=now,
@@ -132,6 +135,7 @@ def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, 
             {
                 "profile_id": profile_id,
                 "scope": quota.scope,
+                "stops": quota.stops,
                 "remaining": quota.remaining,
                 "limit": quota.limit,
                 "used_percent": quota.used_percent,
@@ -141,7 +145,7 @@ def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, 
             for quota in quotas
         ],
         key=("profile_id", "scope"),
-        change=("remaining", "limit", "used_percent", "resets_at", "seen_at"),
+        change=("stops", "remaining", "limit", "used_percent", "resets_at", "seen_at"),
     )
 
 
@@ -157,9 +161,11 @@ def record_pause(session: Session, profile_id: int, scope: str, until: datetime,
 
 
 def paused_until(session: Session, profile_id: int, scopes: Sequence[str], *, now: datetime) -> datetime | None:
-    """Until when the network asked us to wait in any of ``scopes``; also where a known limit has nothing left."""
+    """Until when the network asked us to wait in any of ``scopes`` (``read``, ``write``, ``all``); also where a known limit
+    that stops one of them has nothing left."""
+    columns = c(BudgetRow)
     rows = session.execute(
-        select(BudgetRow).where(c(BudgetRow).profile_id == profile_id, c(BudgetRow).scope.in_(scopes))
+        select(BudgetRow).where(columns.profile_id == profile_id, columns.scope.in_(scopes) | columns.stops.in_(scopes))
     ).scalars()
     waits = []
     for row in rows:

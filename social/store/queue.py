@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, select
 from sqlmodel import Session
 
+from social.clock import machine_now
 from social.domain.assessment import Assessment, Head, Sentiment, Urgency
 from social.domain.deadline import Clocks, Targets, clocks, queue_key
 from social.domain.errors import NotFound
@@ -23,6 +24,7 @@ from social.domain.hours import BusinessCalendar
 from social.domain.reply import ReplyState, SentBy
 from social.store import outbox
 from social.store.mapping import assessment_from
+from social.store.notes import Note, notes_of
 from social.store.rows import c
 from social.store.tables import (
     AssessmentRow,
@@ -80,6 +82,8 @@ class QueueItem:
     reason: str
     note: str | None
     permalink: str | None
+    author_id: int
+    incident_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,8 @@ class CaseView:
     assessment: Assessment | None
     unknown: tuple[Said, ...]  # nobody can tell whether these were published: a person must look
     history: tuple[Happening, ...]
+    notes: tuple[Note, ...]
+    writing: bool  # somebody's draft is open just now
     seen: Seen
 
 
@@ -250,6 +256,8 @@ def _item(
         reason=case.reason,
         note=case.note,
         permalink=post.permalink,
+        author_id=author.id,
+        incident_id=case.incident_id,
     )
 
 
@@ -285,6 +293,8 @@ def case(session: Session, case_id: int, *, now: datetime, calendars: Calendars)
         assessment=judged.get(newest.id or 0) or judged.get(post.id),
         unknown=tuple(said_of(reply, names) for reply in replies if reply.state == ReplyState.UNKNOWN.value),
         history=_history(session, case_id),
+        notes=notes_of(session, conversation.id),
+        writing=found.draft_until is not None and found.draft_until > machine_now(),
         seen=Seen(post_id=newest.id or 0, revision_number=newest.revision_number),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,14 +94,17 @@ def backup_sqlite(database: Database, *, label: str, now: datetime, folder: Path
     target = (folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db"
     if target.exists():
         raise StoreError("there is already a backup of this name.", resource=str(target), next_step="Move it away.")
-    raw: Any = database.engine.raw_connection()
     try:
-        raw.driver_connection.execute("VACUUM INTO ?", (str(target),))
+        with closing(database.engine.raw_connection()) as raw:
+            connection: Any = raw.driver_connection
+            connection.execute("VACUUM INTO ?", (str(target),))
     except Exception as error:
         target.unlink(missing_ok=True)
-        raise StoreError(f"the backup failed ({error}).", resource=str(target), next_step="Free some space.") from error
-    finally:
-        raw.close()
+        raise StoreError(
+            f"the backup failed ({error}).",
+            resource=str(target),
+            next_step="Look whether the database is sound (social doctor), the folder writable and the disk not full.",
+        ) from error
     target.chmod(0o600)
     return target
 

@@ -55,6 +55,12 @@ def _active(table: str, states: str) -> Index:
     return Index(f"ix_{table}_active", "due_at", sqlite_where=condition, postgresql_where=condition)
 
 
+def _one_incident(kind: str, column: str) -> Index:
+    """At most one incident of ``kind`` at a time, however many daemons look."""
+    condition = text(f"kind = '{kind}' AND state <> 'ended'")
+    return Index(f"uq_incident_one_{kind}", column, unique=True, sqlite_where=condition, postgresql_where=condition)
+
+
 class BrandRow(Table, table=True):
     __tablename__ = "brand"
     id: int | None = Field(default=None, primary_key=True)
@@ -62,13 +68,44 @@ class BrandRow(Table, table=True):
 
 
 class UserRow(Table, table=True):
-    """People who act, on the command line (``--as NAME``) or later at the desk."""
+    """People who act, on the command line (``--as NAME``) or at the desk. Without a password hash nobody can sign in."""
 
     __tablename__ = "user"
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     role: str = "agent"
     created_at: datetime = _time()
+    password_hash: str | None = None  # argon2
+    language: str | None = None
+    disabled_at: datetime | None = _time(default=None)
+    failed_sign_ins: int = 0
+    locked_until: datetime | None = _time(default=None)  # machine time
+
+
+class InvitationRow(Table, table=True):
+    """A one-time link with which somebody chooses a name and a password. Only the link's hash is kept."""
+
+    __tablename__ = "invitation"
+    id: int | None = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True)
+    role: str
+    user_id: int | None = Field(default=None, foreign_key="user.id")  # a new password for somebody known
+    created_at: datetime = _time()
+    expires_at: datetime = _time()  # machine time
+    used_at: datetime | None = _time(default=None)
+
+
+class WebSessionRow(Table, table=True):
+    """Somebody signed in at the desk. Only the cookie's hash is kept; times are machine time."""
+
+    __tablename__ = "web_session"
+    id: int | None = Field(default=None, primary_key=True)
+    token_hash: str = Field(unique=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    created_at: datetime = _time()
+    seen_at: datetime = _time()
+    expires_at: datetime = _time()
+    browser: str = ""
 
 
 class PersonRow(Table, table=True):
@@ -94,6 +131,7 @@ class ProfileRow(Claimable, table=True):
     last_polled_at: datetime | None = _time(default=None)
     refresh_due_at: datetime | None = _time(default=None)
     dry_run_since: datetime | None = _time(default=None)
+    crisis_due_at: datetime | None = _time(default=None)  # when its volume of complaints is looked at again
     last_error: str | None = None
     last_error_at: datetime | None = _time(default=None)
 
@@ -238,6 +276,8 @@ class ReplyRow(Claimable, table=True):
         ),
         Index("ix_reply_conversation_id", "conversation_id"),
         Index("ix_reply_profile_sent", "profile_id", "sent_at"),
+        # which of our replies an own post on the network is: by its address alone SQLite would read all of the profile's
+        Index("ix_reply_profile_external", "profile_id", "external_id"),
     )
     id: int | None = Field(default=None, primary_key=True)
     brand_id: int = Field(foreign_key="brand.id")
@@ -258,7 +298,7 @@ class ReplyRow(Claimable, table=True):
     intended_at: datetime | None = _time(default=None)
     prior_automated_at: datetime | None = _time(default=None)
     sent_at: datetime | None = _time(default=None)
-    external_id: str | None = Field(default=None, index=True)
+    external_id: str | None = None
     permalink: str | None = _outside(default=None)
     reason: str | None = None
 
@@ -292,19 +332,90 @@ class EscalationRow(Claimable, table=True):
     deadline_at: datetime | None = _time(default=None)
     taken_by: int | None = Field(default=None, foreign_key="user.id")
     taken_at: datetime | None = _time(default=None)
+    draft_until: datetime | None = _time(default=None)  # machine time: somebody is writing an answer just now
     answered_at: datetime | None = _time(default=None)
     answered_natively: bool = False
     closed_at: datetime | None = _time(default=None)
     close_reason: str | None = None
     note: str | None = None
+    incident_id: int | None = Field(default=None, foreign_key="incident.id", index=True)
+
+
+class NoteRow(Table, table=True):
+    """What people write to each other about a conversation. It never leaves the desk."""
+
+    __tablename__ = "note"
+    id: int | None = Field(default=None, primary_key=True)
+    conversation_id: int = Field(foreign_key="conversation.id", index=True)
+    user_id: int = Field(foreign_key="user.id")
+    text: str = _outside()
+    made_at: datetime = _time()
+
+
+class LabelRow(Table, table=True):
+    """A person's correction of a judgement. ``network`` stays beside it: what came from some networks never trains."""
+
+    __tablename__ = "label"
+    __table_args__ = (Index("ix_label_post_id", "post_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    post_id: int = Field(foreign_key="post.id")
+    revision_number: int
+    network: str
+    user_id: int = Field(foreign_key="user.id")
+    head: str  # sentiment or urgency
+    value: str
+    was: str
+    made_at: datetime = _time()
+
+
+class IncidentRow(Table, table=True):
+    """One cause behind many posts: an outage, a crisis on a profile. People are rung once for it."""
+
+    __tablename__ = "incident"
+    __table_args__ = (
+        Index("ix_incident_state", "state", "profile_id"),
+        _one_incident("crisis", "profile_id"),
+        _one_incident("outage", "brand_id"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    brand_id: int = Field(foreign_key="brand.id")
+    profile_id: int | None = Field(default=None, foreign_key="profile.id")
+    kind: str
+    state: str
+    opened_at: datetime = _time()
+    last_seen_at: datetime = _time()
+    ended_at: datetime | None = _time(default=None)
+    ended_by: str | None = None
+    detail: Any = _json(default=None, nullable=True)
+
+
+class StatementRow(Table, table=True):
+    """What the robot would tell the customers of an incident once a person approved it; one a language."""
+
+    __tablename__ = "statement"
+    __table_args__ = (UniqueConstraint("incident_id", "language"),)
+    id: int | None = Field(default=None, primary_key=True)
+    incident_id: int = Field(foreign_key="incident.id")
+    language: str
+    text: str = _outside()
+    variant: str
+    problem: str | None = None
+    state: str
+    made_at: datetime = _time()
+    decided_at: datetime | None = _time(default=None)
+    decided_by: int | None = Field(default=None, foreign_key="user.id")
 
 
 class AlertRow(Claimable, table=True):
-    """Somebody must be reached. Raised here; notifiers pick it up."""
+    """Somebody must be reached: ``raised`` (nobody told yet), ``told`` (the next person is told when ``due_at`` comes and
+    nobody took it), ``over``. ``step`` counts the people who were told."""
 
     __tablename__ = "alert"
-    __table_args__ = (_active("alert", "'raised'"), UniqueConstraint("kind", "subject"))
+    __table_args__ = (_active("alert", "'raised', 'told'"), UniqueConstraint("kind", "subject"))
     id: int | None = Field(default=None, primary_key=True)
+    urgency: str | None = None
+    step: int = 0
+    incident_id: int | None = Field(default=None, foreign_key="incident.id")
     brand_id: int | None = Field(default=None, foreign_key="brand.id")
     profile_id: int | None = Field(default=None, foreign_key="profile.id")
     escalation_id: int | None = Field(default=None, foreign_key="escalation.id")
@@ -312,6 +423,25 @@ class AlertRow(Claimable, table=True):
     subject: str
     message: str
     raised_at: datetime = _time()
+
+
+class NotificationRow(Claimable, table=True):
+    """One message to one person: ``planned``, ``sent`` or ``failed``. ``key`` is unique, so that nobody is told the same
+    twice; the words are erased once they are sent."""
+
+    __tablename__ = "notification"
+    __table_args__ = (_active("notification", "'planned'"),)
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: int | None = Field(default=None, foreign_key="alert.id", ondelete="SET NULL")
+    kind: str
+    recipient: str
+    channel: str
+    key: str = Field(unique=True)
+    subject: str = _outside(default="")
+    body: str = _outside(default="")
+    created_at: datetime = _time()
+    sent_at: datetime | None = _time(default=None)
+    error: str | None = None
 
 
 class BudgetRow(Table, table=True):
@@ -322,6 +452,7 @@ class BudgetRow(Table, table=True):
     id: int | None = Field(default=None, primary_key=True)
     profile_id: int = Field(foreign_key="profile.id")
     scope: str
+    stops: str = ""
     remaining: int | None = None
     limit: int | None = None
     used_percent: float | None = None

@@ -28,6 +28,7 @@ def environment(**more: str) -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(TREE),
         "DYZUR_TRIAGE__BACKEND": "rules",
+        "DYZUR_WEB__PORT": "0",
         "DYZUR_CLOCK__SPEED": str(SPEED),
         "LC_ALL": "C.UTF-8",
         **more,
@@ -71,13 +72,13 @@ class Shop:
     def state_file(self) -> Path:
         return self.folder / "var" / "simulator.json"
 
-    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """``social run``, its words in ``log`` (appended)."""
+    def run(self, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+        """``social run``, its words in ``log`` (appended); ``more`` in its environment."""
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "social.cli", "--config", "config.toml", "run", *arguments],
                 cwd=self.folder,
-                env=environment(),
+                env=environment(**more),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Social
 
 KEYS = {
@@ -69,6 +71,13 @@ def test_a_line_that_cannot_be_used_says_so_in_its_place(social: Social, shop: P
     assert [line.get("id") for line in done.lines] == [1, None, None, 4, 5, None, "seven"]
     assert [line["line"] for line in done.lines if "error" in line] == [2, 3, 4, 5, 6]
     assert "5 of the lines could not be used" in done.err
+
+
+def test_what_is_no_json_does_not_come_out_as_json(social: Social, shop: Path) -> None:
+    done = social("classify", "-", stdin=b'{"id": NaN, "text": "ok"}\n{"id": 2, "text": "ok"}\n')
+    first, second = (json.loads(line, parse_constant=pytest.fail) for line in done.out.splitlines())
+    assert "NaN is not JSON" in first["error"]
+    assert second["id"] == 2
 
 
 def test_strange_texts_are_judged_and_not_choked_on(social: Social, shop: Path) -> None:

@@ -68,5 +68,5 @@ def test_pause_stops_the_desk_and_unpause_lets_it_go_on(social: Social, shop: Pa
 def test_pause_without_a_database_says_what_makes_one(social: Social, shop: Path) -> None:
     done = social("pause")
 
-    assert done.code == 1
+    assert done.code == 6
     assert "Start the desk once: social run" in done.err

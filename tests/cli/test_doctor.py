@@ -98,7 +98,7 @@ def test_a_pause_is_a_warning(social: Social, shop: Path) -> None:
     social("db", "upgrade")
     social("pause", "--as", "anna")
 
-    assert "PAUSED by anna" in sentence(social("doctor", "--offline", "--json"), "desk")
+    assert "by anna: nothing is sent" in sentence(social("doctor", "--offline", "--json"), "desk")
 
 
 def test_in_words_it_prints_a_line_a_finding(social: Social, shop: Path) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from social.cli.init import suggested_zone
 from social.domain.post import ProfileMode
 from social.settings import load_settings
 from tests.cli.conftest import Social
+
+WARSAW = ("--timezone", "Europe/Warsaw")
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +69,18 @@ def test_it_recommends_the_closed_notice_and_takes_it_by_default(social: Social,
 
 
 def test_for_scripts_it_asks_nothing_and_starts_in_dry_run(social: Social, tmp_path: Path) -> None:
-    done = social("init", "--yes", "--brand", "Shop", "--network", "twitter", "--holidays", "PL", "--no-closed-notice")
+    done = social(
+        "init",
+        "--yes",
+        "--brand",
+        "Shop",
+        "--network",
+        "twitter",
+        "--holidays",
+        "PL",
+        "--no-closed-notice",
+        *WARSAW,
+    )
 
     assert done.code == 0, done.err
     profile = load_settings(tmp_path / "config.toml", environment={}).profiles[0]
@@ -77,15 +91,15 @@ def test_for_scripts_it_asks_nothing_and_starts_in_dry_run(social: Social, tmp_p
     ("arguments", "told"),
     [
         (("--yes",), "--yes needs --brand"),
-        (("--yes", "--brand", "Shop", "--network", "bluesky"), "--yes needs --option bluesky.handle="),
+        (("--yes", "--brand", "Shop", "--network", "bluesky", *WARSAW), "--yes needs --option bluesky.handle="),
         (
-            ("--yes", "--brand", "Shop", "--network", "bluesky", "--option", "bluesky.handle=me@x.com"),
+            ("--yes", "--brand", "Shop", "--network", "bluesky", "--option", "bluesky.handle=me@x.com", *WARSAW),
             "the whole handle",
         ),
-        (("--yes", "--brand", "Shop", "--option", "nonsense"), "write it like NETWORK.KEY=VALUE"),
+        (("--yes", "--brand", "Shop", "--option", "nonsense", *WARSAW), "write it like NETWORK.KEY=VALUE"),
         (("--yes", "--brand", "Shop", "--timezone", "Moon"), "write for example Europe/Warsaw"),
-        (("--yes", "--brand", "Shop", "--hours", "9-5"), '"9-5" is not a slot'),
-        (("--yes", "--brand", "Shop", "--network", "myspace"), "choose from"),
+        (("--yes", "--brand", "Shop", "--hours", "9-5", *WARSAW), '"9-5" is not a slot'),
+        (("--yes", "--brand", "Shop", "--network", "myspace", *WARSAW), "choose from"),
         (("--lang", "de"), "choose pl or en"),
     ],
 )
@@ -110,7 +124,7 @@ def test_it_does_not_wait_for_ever_where_nobody_answers(social: Social, tmp_path
 def test_it_never_overwrites(social: Social, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("mine", encoding="utf-8")
 
-    done = social("init", "--yes", "--brand", "Shop", "--network", "twitter")
+    done = social("init", "--yes", "--brand", "Shop", "--network", "twitter", *WARSAW)
 
     assert done.code == 8
     assert "never overwritten" in done.err
@@ -118,8 +132,16 @@ def test_it_never_overwrites(social: Social, tmp_path: Path) -> None:
 
 
 def test_it_says_which_secrets_are_wanted_and_what_to_do_next(social: Social, tmp_path: Path) -> None:
-    done = social("--config", "shop.toml", "init", "--yes", "--brand", "Shop", "--network", "facebook", "--lang", "en")
+    done = social(
+        "--config", "shop.toml", "init", "--yes", "--brand", "Shop", "--network", "facebook", "--lang", "en", *WARSAW
+    )
 
     assert 'secrets/shop-facebook.toml   access_token = "...", app_secret = "..."' in done.err
     assert "social --config shop.toml check-config" in done.err
     assert (tmp_path / "shop.toml").exists()
+
+
+def test_it_guesses_a_time_zone_only_for_somebody_who_can_say_no() -> None:
+    assert suggested_zone(None, "pl", asked=True) == "Europe/Warsaw"
+    assert suggested_zone(None, "pl", asked=False) is None
+    assert suggested_zone("Europe/Berlin", "pl", asked=False) == "Europe/Berlin"

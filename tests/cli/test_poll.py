@@ -102,8 +102,17 @@ def test_it_asks_only_once_and_says_so(network: SimulatedServer, social: Social)
     assert "social poll shop-page --once" in done.err
 
 
+def test_a_look_needs_no_database_and_makes_none(network: SimulatedServer, social: Social, shop: Path) -> None:
+    (shop / "var" / "shop.db").unlink()
+    before = {file for file in shop.rglob("*") if file.is_file()}
+    done = social("poll", "shop-page", "--once", "--dry-run", "--json")
+    assert done.code == 0
+    assert done.json["posts"]
+    assert {file for file in shop.rglob("*") if file.is_file()} == before
+
+
 def test_it_never_makes_a_database(social: Social, shop: Path) -> None:
-    done = social("poll", "shop-page", "--once", "--dry-run")
+    done = social("poll", "shop-page", "--once")
     assert done.code != 0
     assert "social run" in done.err
     assert not (shop / "var" / "shop.db").exists()

@@ -131,6 +131,17 @@ def answered(shop: Shop, case: EscalationRow, words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_second_daemon_that_ends_leaves_the_first_its_world(page: Shop) -> None:
+    first = page.run()
+    page.logs("polled ")
+    second = page.run()
+    page.logs("another daemon")
+    second.send_signal(signal.SIGINT)
+    assert second.wait(timeout=30) == 0
+    assert find_running(page.state_file) is not None
+    assert first.poll() is None
+
+
 def test_it_says_that_the_port_is_taken_and_leaves_nothing_behind(page: Shop) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", page.port))

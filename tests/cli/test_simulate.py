@@ -132,6 +132,14 @@ def test_it_takes_a_time_with_its_own_zone(social: Social, shop: Path) -> None:
     assert found["open"] is True  # 16:30 in Warsaw
 
 
+def test_an_hour_that_the_clocks_skip_is_a_moment_like_any_other(social: Social, shop: Path) -> None:
+    skipped = social("simulate", "Gdzie paczka?", "--at", "2027-03-28T02:30", "--json")
+    after = social("simulate", "Gdzie paczka?", "--at", "2027-03-28T03:30", "--json")
+    assert skipped.code == after.code == 0
+    assert skipped.json == after.json
+    assert skipped.json["at"] == "2027-03-28T03:30:00+02:00"
+
+
 def test_it_names_what_it_cannot_use(social: Social, shop: Path) -> None:
     bad_time = social("simulate", "x", "--at", "tomorrow")
     assert (bad_time.code, "2026-12-24T18:00" in bad_time.err) == (2, True)

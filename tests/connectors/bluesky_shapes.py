@@ -92,6 +92,7 @@ def shapes(ask: Ask, scene: Scene) -> dict[str, Any]:
         ("post", "POST", "com.atproto.repo.createRecord", short),
         ("post under a key that is taken", "POST", "com.atproto.repo.createRecord", short),
         ("sign-in", "POST", "com.atproto.server.createSession", {"identifier": scene.handle, "password": "right"}),
+        ("session", "GET", "com.atproto.server.getSession", {}),
         ("sign-in refused", "POST", "com.atproto.server.createSession", {"identifier": "x.test", "password": "wrong"}),
         ("unknown method", "GET", "app.bsky.feed.getNothing", {}),
     ]

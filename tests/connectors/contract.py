@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors import registry
+from connectors.setup import LANGUAGES, guide
 from connectors.simulated.control import customer_posts
 from connectors.simulated.faults import Fault
 from connectors.simulated.library import WorldOptions
@@ -51,7 +52,7 @@ from social.domain.errors import (
 )
 from social.domain.post import FetchedPost, Gone, PostKind
 from social.domain.reply import SentBy
-from social.ports import Connector, ConnectorContext, Cursor, Page, Secrets
+from social.ports import Connector, ConnectorContext, Cursor, Goes, Meter, Page, Secrets, SetupContext
 
 START = datetime(2026, 8, 5, 10, 0, tzinfo=UTC)
 QUIET = WorldOptions(posts_per_day=0, history_posts_per_day=0, history_days=0, outage="none", scene=False)
@@ -163,6 +164,7 @@ class Stage:
         *,
         options: Mapping[str, Any] | None = None,
         credentials: RememberedCredentials | None = None,
+        meter: Meter | None = None,
         **settings: Any,
     ) -> Connector:
         """``settings`` are those of ``[connectors.<kind>]``."""
@@ -173,10 +175,21 @@ class Stage:
             credential="own",
             credentials=credentials or self.credentials,
             clock=self.clock,
+            meter=meter,
         )
         connector = registry.load(self.kind).open(context)
         self.opened.append(connector)
         return connector
+
+    def set_up(self, answers: Mapping[str, str], **settings: Any) -> SetupContext:
+        """What ``social connect`` gives after asking."""
+        hidden = {ask.name for ask in registry.load(self.kind).setup.asks if ask.hidden}
+        return SetupContext(
+            answers={name: value for name, value in answers.items() if name not in hidden},
+            secrets=Secrets({name: value for name, value in answers.items() if name in hidden}),
+            settings={"base_url": self.server.base_url(self.kind), "timeout": 5.0, "total_timeout": 10.0, **settings},
+            clock=self.clock,
+        )
 
     def pass_time(self, **by: float) -> None:
         self.clock.advance(timedelta(**by))
@@ -233,6 +246,7 @@ class ConnectorContract:
     secrets: ClassVar[Mapping[str, str]]
     public_secrets: ClassVar[frozenset[str]] = frozenset()  # parts of the credential that may be shown
     options: ClassVar[Mapping[str, Any]] = {}
+    answers: ClassVar[Mapping[str, str]] = {}  # to the set-up's questions, where those are not secrets and options
 
     def checked(self, dialect: Dialect) -> Dialect:
         """Put a judge of the official contract around the network."""
@@ -317,6 +331,68 @@ class ConnectorContract:
         identity = stage.connector().identity()
         assert identity.native_id
         assert identity == stage.connector().identity()
+
+    # --- connecting ----------------------------------------------------------------------------------------------------
+
+    def _answers(self) -> Mapping[str, str]:
+        return self.answers or {**self.options, **self.secrets}
+
+    def test_its_set_up_asks_for_what_it_needs_and_has_words_for_it(self) -> None:
+        connector = registry.load(self.kind)
+        form = connector.setup
+        assert len({ask.name for ask in form.asks}) == len(form.asks)
+        assert [ask for ask in form.asks if ask.hidden]
+        assert {ask.name for ask in form.asks if ask.goes is Goes.OPTION} <= set(connector.Options.model_fields)
+        if form.confirmations:
+            connector.Options.model_validate({**self.options, "confirmed": form.confirmations})
+        for language in LANGUAGES:
+            words = guide(connector, language)
+            assert words.steps
+            assert set(words.ask) == {ask.name for ask in form.asks}
+            assert set(words.confirm) == set(form.confirmations)
+
+    def test_prices_have_a_source_and_a_date(self) -> None:
+        assert all(price.amount > 0 and price.source and price.as_of for price in registry.load(self.kind).prices)
+
+    def test_whatever_the_answers_open_works(self, stage: Stage) -> None:
+        accesses = registry.load(self.kind).accesses(stage.set_up(self._answers()))
+        assert accesses
+        for access in accesses:
+            assert set(registry.load(self.kind).credential_parts) <= set(access.credential)
+            kept = RememberedCredentials("own", access.credential)
+            found = stage.connector(options=access.options, credentials=kept).inspect()
+            assert access.native_id in {"", found.identity.native_id}
+            assert not found.missing
+            assert not found.problems
+            assert found.expires_at is None or found.expires_at > stage.clock.now()
+
+    def test_it_says_what_an_access_may_do_in_words_that_the_guide_knows(self, stage: Stage) -> None:
+        connector = stage.connector()
+        found = connector.inspect()
+        assert found.identity == connector.identity()
+        for language in LANGUAGES:
+            words = guide(registry.load(self.kind), language)
+            assert set(found.notes) <= set(words.notes)
+            assert set(found.problems) <= set(words.problems)
+
+    def test_a_dead_access_is_told_from_a_network_that_is_away(self, stage: Stage) -> None:
+        connector = stage.connector()
+        connector.identity()
+        stage.fault("status", status=401, count=None)
+        self._fails(CredentialsExpired, connector.inspect)
+        stage.server.faults.clear()
+        stage.fault("html", count=None)
+        self._fails(Unreachable, connector.inspect)
+
+    def test_a_set_up_whose_network_is_ill_says_no_secret(self, stage: Stage) -> None:
+        connector = registry.load(self.kind)
+        for fault in ("html", "reset", "truncated", "status"):
+            stage.fault(fault, count=None, status=503)
+            with suppress(ConnectorError):
+                accesses = connector.accesses(stage.set_up(self._answers(), timeout=0.5, total_timeout=1.0))
+                # nothing was asked, so nothing is known yet
+                assert accesses[0].native_id == ""
+            stage.server.faults.clear()
 
     # --- fetching ------------------------------------------------------------------------------------------------------
 
@@ -592,6 +668,8 @@ class ConnectorContract:
         stage.customer_says("nowy 2")
         stage.server.dialects[self.kind] = Breaking(stage.server.dialects[self.kind], Random(seed))
         asks: list[Callable[[], object]] = [
+            connector.inspect,
+            lambda: registry.load(self.kind).accesses(stage.set_up(self._answers())),
             lambda: connector.fetch(None),
             lambda: connector.fetch(cursor),
             lambda: connector.refresh([post.ref]),
@@ -648,7 +726,9 @@ class ConnectorContract:
         connector = stage.connector()
         connector.fetch(None)
         assert connector.quota()
+        assert {quota.stops for quota in connector.quota()} & {"read", "all"}, "which limit stops a poll?"
         for quota in connector.quota():
+            assert quota.stops in {"", "read", "write", "all"}
             assert quota.remaining is None or quota.limit is None or quota.remaining <= quota.limit
             assert quota.resets_at is None or quota.resets_at.tzinfo is not None
 

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.facebook import FacebookConnector
 from connectors.simulated.control import customer_posts
-from connectors.simulated.facebook import FacebookDialect, native_id
+from connectors.simulated.facebook import APP_ID, FacebookDialect, native_id
 from connectors.simulated.records import WorldPost
 from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
@@ -30,7 +30,15 @@ from social.domain.errors import (
 from social.domain.post import FetchedPost, Gone, MediaKind, PostKind
 from social.domain.reply import SentBy
 from social.ports import Connector
-from tests.connectors.contract import QUIET, START, ConnectorContract, Stage, numbers, whole_round
+from tests.connectors.contract import (
+    QUIET,
+    START,
+    ConnectorContract,
+    RememberedCredentials,
+    Stage,
+    numbers,
+    whole_round,
+)
 from tests.connectors.meta_contract import MetaJudge
 
 Answer = Callable[[SimulatedRequest], SimulatedResponse | None]
@@ -78,6 +86,7 @@ def customers(connector: Connector) -> list[FetchedPost]:
 class TestFacebook(ConnectorContract):
     kind = "facebook"
     secrets: ClassVar = {"access_token": "canary-page-token-of-meta", "app_secret": "canary-app-secret-of-meta"}
+    answers: ClassVar = {"app_id": APP_ID, "app_secret": secrets["app_secret"], "user_token": "user-canary-of-meta"}
 
     def checked(self, dialect: Dialect) -> Dialect:
         self.judge = MetaJudge(dialect)
@@ -88,6 +97,25 @@ class TestFacebook(ConnectorContract):
         yield
         judge = getattr(self, "judge", None)
         assert judge is None or judge.violations == []
+
+    # --- connecting ----------------------------------------------------------------------------------------------------
+
+    def test_a_users_short_token_becomes_a_token_for_each_page(self, stage: Stage) -> None:
+        found = FacebookConnector.accesses(stage.set_up(self.answers))
+        assert [access.options for access in found] == [{"page_id": access.native_id} for access in found]
+        assert len(found) == 2
+        assert all("-long" in access.credential["access_token"] for access in found)
+
+    def test_with_the_app_id_the_network_says_what_the_token_may_do_and_until_when(self, stage: Stage) -> None:
+        kept = RememberedCredentials("own", {**self.secrets, "app_id": APP_ID})
+        found = stage.connector(credentials=kept).inspect()
+        assert found.granted is not None and set(found.needed) <= found.granted
+        assert found.expires_at == START + timedelta(days=90)
+        assert "data-access" in found.notes
+
+    def test_without_it_the_access_works_and_says_that_it_knows_no_more(self, stage: Stage) -> None:
+        found = stage.connector().inspect()
+        assert (found.granted, found.missing, found.notes) == (None, (), ("not-asked",))
 
     # --- reading -------------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from connectors.simulated.records import WorldPost
 from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResponse
 from connectors.simulated.twitter import TwitterDialect
 from connectors.simulated.world import World
+from connectors.spending import CountedHere
 from social.domain.errors import (
     ConfigurationError,
     CredentialsExpired,
@@ -33,7 +34,7 @@ from social.domain.errors import (
 )
 from social.domain.post import FetchedPost, Gone, MediaKind, PostKind, PostRef
 from social.domain.reply import SentBy
-from social.ports import Connector, Permission
+from social.ports import Charge, Connector, Permission
 from tests.connectors.contract import (
     START,
     ConnectorContract,
@@ -122,6 +123,10 @@ def ref_of(post: WorldPost) -> PostRef:
 class TestTwitter(ConnectorContract):
     kind = "twitter"
     secrets: ClassVar = {"access_token": "canary-access-token-of-x"}
+    answers: ClassVar = {"consumer_key": "canary-consumer-key", "consumer_secret": "canary-consumer-secret"} | {
+        "access_token": "canary-access-token-of-x",
+        "access_token_secret": "canary-token-secret",
+    }
 
     def checked(self, dialect: Dialect) -> Dialect:
         fresh = TwitterDialect()  # with a memory of its own for tokens
@@ -410,7 +415,7 @@ class TestTwitter(ConnectorContract):
         assert connector.identity().handle == "sklep_lawenda"
         assert events == ["/2/users/me", "/2/oauth2/token", "saved", "/2/users/me"]
         (saved,) = credentials.saved
-        assert set(saved) == {"access_token", "refresh_token", "expires_at"}
+        assert set(saved) == {"access_token", "refresh_token", "expires_at", "scope"}
         assert network.seen[-1].bearer() == saved["access_token"]
 
     def test_a_token_that_is_about_to_end_is_renewed_in_time(self, stage: Stage) -> None:
@@ -488,6 +493,72 @@ class TestTwitter(ConnectorContract):
         whole_round(connector, None)
         whole_round(connector, None)
         assert [request.path for request in network.seen].count("/2/users/me") == 1
+
+    # --- money ---------------------------------------------------------------------------------------------------------
+
+    def _paid(self, stage: Stage, meter: CountedHere) -> int:
+        return meter.add(0, budget=1, now=stage.clock.now())
+
+    def test_every_item_is_paid_for_by_the_declared_prices(self, stage: Stage) -> None:
+        meter = CountedHere()
+        connector = stage.connector(options={"monthly_budget_usd": 5}, meter=meter)
+        price = {price.charge: price.amount for price in connector.prices}
+        stage.customer_says("nowy 1")  # under a post of the shop's
+        connector.identity()
+        assert self._paid(stage, meter) == price[Charge.AUTHOR_READ]
+        (asked,) = customers(connector)
+        after_reading = price[Charge.AUTHOR_READ] + 2 * price[Charge.OWN_READ]
+        assert self._paid(stage, meter) == after_reading
+        connector.fetch(None)
+        assert self._paid(stage, meter) == after_reading  # once a day
+        connector.reply(asked.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT)
+        connector.reply(asked.ref, "Szczegóły: https://example.com", key="k2", sent_by=SentBy.PERSON)
+        replies = price[Charge.REPLY] + price[Charge.REPLY_WITH_LINK]
+        assert self._paid(stage, meter) == after_reading + replies
+
+    def test_at_the_limit_nothing_is_read_or_sent_any_more(self, stage: Stage) -> None:
+        meter = CountedHere()
+        connector = stage.connector(options={"monthly_budget_usd": 0.02}, meter=meter)
+        stage.customer_says("nowy 1")
+        (asked,) = customers(connector)
+        meter.add(20, budget=20, now=stage.clock.now())
+        for ask in (
+            lambda: connector.fetch(None),
+            lambda: connector.refresh([asked.ref]),
+            lambda: connector.reply(asked.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT),
+        ):
+            error = self._fails(RateLimited, ask)
+            assert "this month's limit" in str(error)
+        assert stage.published() == []
+
+    # --- what an access may do -----------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(
+        ("token", "granted", "problems"),
+        [
+            ("canary-access-token-of-x", {"read", "write"}, ()),
+            ("readonly-canary-token", {"read"}, ("read-only",)),
+        ],
+    )
+    def test_the_level_of_signed_keys_is_told_by_the_network(
+        self, stage: Stage, token: str, granted: set[str], problems: tuple[str, ...]
+    ) -> None:
+        keys = {**self.answers, "access_token": token}
+        found = stage.connector(credentials=RememberedCredentials("own", keys)).inspect()
+        assert (found.granted, found.problems, found.expires_at) == (granted, problems, None)
+
+    def test_scopes_are_known_once_the_network_renewed_the_token(self, stage: Stage) -> None:
+        connector = stage.connector(credentials=RememberedCredentials("own", OAUTH2))
+        found = connector.inspect()
+        assert found.granted is not None
+        assert not found.missing
+
+    def test_a_token_that_nobody_renews_ends_when_it_says(self, stage: Stage) -> None:
+        ends = (stage.clock.now() + timedelta(hours=1)).isoformat()
+        parts = {"access_token": self.secrets["access_token"], "expires_at": ends}
+        found = stage.connector(credentials=RememberedCredentials("own", parts)).inspect()
+        assert found.expires_at == stage.clock.now() + timedelta(hours=1)
+        assert found.granted is None and found.notes == ("permission-unknown",)
 
 
 @pytest.mark.skipif(

@@ -64,15 +64,19 @@ def test_it_honours_a_rate_limit_over_a_restart_without_a_single_call(
     assert [found.text for found in posts(database)] == ["Gdzie jest moja paczka?"]
 
 
+@pytest.mark.parametrize("stops", ["read", "all"])
 def test_it_does_not_ask_where_a_known_limit_has_nothing_left(
-    database: Database, new_database: Callable[[], Database], clock: SteppedClock
+    database: Database, new_database: Callable[[], Database], clock: SteppedClock, stops: str
 ) -> None:
     network = FakeConnector(clock)
-    network.quotas = (Quota(scope="read", remaining=0, limit=15, resets_at=at("2026-11-20 10:15")),)
+    network.quotas = (
+        Quota(scope="mentions", stops=stops, remaining=0, limit=15, resets_at=at("2026-11-20 10:15")),
+        Quota(scope="search", remaining=0, limit=15, resets_at=at("2026-11-20 12:00")),  # a poll goes on without it
+    )
     desk = desk_for(database, clock, network)
     line.take_in(desk, TEN)
-    (budget,) = rows(database, BudgetRow)
-    assert (budget.scope, budget.remaining, budget.resets_at) == ("read", 0, at("2026-11-20 10:15"))
+    budget, _ = rows(database, BudgetRow)
+    assert (budget.scope, budget.remaining, budget.resets_at) == ("mentions", 0, at("2026-11-20 10:15"))
     calls = list(network.calls)
 
     restarted = desk_for(new_database(), clock, network)

@@ -133,3 +133,7 @@ def open_for(network: BlueskyNetwork) -> Iterator[Opener]:
     yield open_one
     for connector in opened:
         connector.close()
+
+
+# a desk with its people, as the pages' own tests have it
+from tests.web.conftest import make_shop, password_hash  # noqa: E402, F401 - fixtures

@@ -249,6 +249,59 @@ def test_row_8_pauses_acknowledgements_in_a_crisis() -> None:
     assert (decision.rule, decision.escalate, decision.reply) == ("crisis", True, None)
 
 
+COMPLAINT = assessment(sentiment=Sentiment.NEGATIVE)
+OUTAGE = assessment(flags={Flag.OUTAGE})
+
+
+@pytest.mark.parametrize("judged", [COMPLAINT, OUTAGE], ids=["complaint", "outage"])
+@pytest.mark.parametrize("at", [NOON, NIGHT], ids=["by day", "at night"])
+def test_row_8_says_at_once_what_a_person_approved(judged: object, at: object) -> None:
+    decision = decide(snapshot(at, judged=judged, crisis=True, holding=True), at + MINUTE)  # type: ignore[arg-type, operator]
+    assert (decision.rule, decision.escalate) == ("holding", True)
+    assert decision.reply is not None
+    assert decision.reply.kind is ReplyKind.HOLDING
+    assert (decision.reply.due_at, decision.reply.not_after) == (at + MINUTE, at + 60 * MINUTE)  # type: ignore[operator]
+
+
+def test_row_8_answers_no_other_question_with_words_about_trouble() -> None:
+    question = decide(snapshot(NOON, crisis=True, holding=True), NOON)
+    doubtful = assessment(sentiment=Sentiment.NEGATIVE, abstained={Head.SENTIMENT})
+    for decision in (question, decide(snapshot(NOON, judged=doubtful, crisis=True, holding=True), NOON)):
+        assert (decision.rule, decision.reply) == ("crisis", None)
+
+
+def test_row_8_says_nothing_late_and_nothing_twice() -> None:
+    late = decide(snapshot(NOON, judged=COMPLAINT, crisis=True, holding=True), NOON + 61 * MINUTE)
+    assert (late.rule, late.reply) == ("holding", None)
+    assert "too late" in late.reason
+    told = ConversationFacts(waiting_since=NOON, last_automated_at=NOON, automatic_replies=1)
+    again = decide(snapshot(NOON, judged=COMPLAINT, conversation=told, crisis=True, holding=True), NOON)
+    assert (again.rule, again.reply) == ("one-text-a-contact", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"mode": ProfileMode.OFF}, "profile-off"),
+        ({"author": AuthorFacts(automatic_replies_last_hour=3)}, "limit"),
+        ({"author": AuthorFacts(opted_out=True)}, "automation-ended"),
+        ({"conversation": ConversationFacts(waiting_since=NOON, person_acting=True)}, "automation-ended"),
+        ({"post": customer_post(NOON, summoned=False), "rules": STRICT_RULES}, "not-permitted"),
+        ({"judged": assessment(sentiment=Sentiment.NEGATIVE, flags={Flag.SAFETY})}, "no-robot-here"),
+    ],
+)
+def test_row_8_changes_nothing_of_what_forbids_every_automatic_text(changes: dict[str, object], rule: str) -> None:
+    told = {"judged": COMPLAINT, **changes}
+    decision = decide(snapshot(NOON, crisis=True, holding=True, **told), NOON)  # type: ignore[arg-type]
+    assert (decision.rule, decision.reply) == (rule, None)
+
+
+def test_row_8_still_confirms_that_a_person_takes_over() -> None:
+    decision = decide(snapshot(NOON, judged=assessment(flags={Flag.WANTS_HUMAN}), crisis=True), NOON)
+    assert decision.reply is not None
+    assert decision.reply.kind is ReplyKind.HAND_OVER
+
+
 def test_row_9_gives_the_platforms_rule_as_its_reason() -> None:
     uncalled = customer_post(NOON, summoned=False)
     decision = decide(snapshot(NOON, post=uncalled, rules=STRICT_RULES), NOON)
@@ -369,3 +422,12 @@ def test_the_robot_does_not_cut_in_between_two_customers() -> None:
     aside = customer_post(NOON, to_another_customer=True, summoned=False)
     decision = decide(snapshot(NOON, post=aside), NOON)
     assert (decision.rule, decision.escalate, decision.reply) == ("between-customers", True, None)
+
+
+def test_a_critical_that_only_the_model_says_and_is_not_sure_of_rings_outside_hours_only() -> None:
+    doubtful = assessment(urgency=Urgency.CRITICAL, abstained={Head.URGENCY})
+    assert not decide(snapshot(NOON, judged=doubtful), NOON).alert
+    assert decide(snapshot(NIGHT, judged=doubtful), NIGHT).alert
+    explained = assessment(urgency=Urgency.CRITICAL, abstained={Head.URGENCY}, flags={Flag.SAFETY})
+    assert decide(snapshot(NOON, judged=explained), NOON).alert
+    assert decide(snapshot(NOON, judged=assessment(urgency=Urgency.CRITICAL)), NOON).alert

@@ -81,6 +81,7 @@ def situations(draw: st.DrawFn) -> tuple[Snapshot, datetime]:
         mode=draw(st.sampled_from([ProfileMode.ACKNOWLEDGE, ProfileMode.DRY_RUN, ProfileMode.OFF])),
         closed_notice=draw(st.booleans()),
         crisis=draw(rarely),
+        holding=draw(st.booleans()),
         calendar=draw(st.sampled_from([OFFICE, OFFICE, SHIFTS, ALWAYS, NEVER])),
         rules=draw(st.sampled_from([FREE_RULES, STRICT_RULES])),
         network=draw(st.sampled_from([ALLOWED, ALLOWED, ALLOWED, Verdict(permission=Permission.OPEN_IN_APP)])),
@@ -161,6 +162,17 @@ def test_the_robot_says_nothing_where_it_must_be_silent(situation: tuple[Snapsho
     )
     if must_be_silent:
         assert planned(situation) is None
+
+
+@many
+@given(situations())
+def test_in_a_crisis_the_robot_says_what_a_person_approved_and_nothing_else_but_a_hand_over(
+    situation: tuple[Snapshot, datetime],
+) -> None:
+    reply, profile = planned(situation), situation[0].profile
+    if reply is not None and reply.kind is not ReplyKind.HAND_OVER:
+        assert (reply.kind is ReplyKind.HOLDING) is profile.crisis
+        assert profile.holding or not profile.crisis
 
 
 @many

@@ -15,7 +15,7 @@ from tests.responders.situations import STRICT_RULES
 
 LONGEST_BRAND = "Kawiarnia pod Starą Lipą i Nowym Dębem 7"
 LONGEST_OPENING = {"pl": "w poniedziałek 30 października o 10:30", "en": "on Wednesday 30 September at 10:30"}
-PROBLEM = {"pl": "z płatnościami kartą", "en": "with card payments"}
+PROBLEMS = {language: texts_in(language).problems for language in languages()}
 
 #: What says that a machine wrote this.
 DISCLOSURE = {
@@ -48,7 +48,8 @@ every_variant = pytest.mark.parametrize(("texts", "kind", "variant"), ALL)
 
 def filled(texts: Texts, variant: Variant) -> str:
     """The variant at its longest."""
-    known = {"brand": LONGEST_BRAND, "opening": LONGEST_OPENING[texts.language], "problem": PROBLEM[texts.language]}
+    longest = max(PROBLEMS[texts.language].values(), key=len)
+    known = {"brand": LONGEST_BRAND, "opening": LONGEST_OPENING[texts.language], "problem": longest}
     known["availability"] = texts.words["back"].format_map(known)
     return variant.text.format_map(known)
 
@@ -137,6 +138,19 @@ def test_only_a_holding_statement_says_that_a_person_saw_it_first(
 ) -> None:
     seen = bool(re.search(r"zatwierdz|checked", variant.text, re.IGNORECASE))
     assert seen is (kind is ReplyKind.HOLDING)
+
+
+def test_every_language_can_name_the_same_troubles() -> None:
+    (first, *others) = PROBLEMS.values()
+    assert all(set(other) == set(first) for other in others)
+    assert all(words.startswith(("z ", "ze ")) for words in PROBLEMS["pl"].values())
+    assert all(words.startswith("with ") for words in PROBLEMS["en"].values())
+
+
+def test_every_language_has_a_holding_statement_that_names_no_trouble_yet() -> None:
+    for language in languages():
+        variants = texts_in(language).variants[ReplyKind.HOLDING, NEUTRAL]
+        assert any(variant.needs <= {"brand"} and not variant.public_only for variant in variants)
 
 
 def test_polish_names_are_not_declined_so_a_noun_carries_the_case() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from social.domain.errors import ConfigurationError, StoreError
 from social.store import posts, schema
 from social.store.session import Database
-from social.store.tables import PostRow
+from social.store.tables import PostRow, Table
 from tests.cast import at
 from tests.factories import post, profile, remembered, row_of
 
@@ -27,6 +27,29 @@ def pragma(database: Database, statement: str) -> None:
 def test_it_migrates_to_exactly_what_the_tables_say(store_database: Database) -> None:
     assert schema.differences(store_database) == []
     assert schema.status(store_database).up_to_date
+
+
+def test_its_indexes_are_those_of_the_tables_their_conditions_included(store_database: Database) -> None:
+    """What the comparison above does not look at, and what a table that is made anew on the way could lose."""
+
+    def told(database: Database) -> dict[str, str]:
+        with database.read() as session:
+            if database.dialect == "postgresql":
+                found = session.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+            else:
+                found = session.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > ''"))
+            return {
+                name: " ".join(sql.replace('"', "").split()) for name, sql in found if name != "alembic_version_pkc"
+            }
+
+    migrated = told(store_database)
+    with store_database.write() as session:
+        connection = session.connection()
+        connection.execute(text("DROP TABLE alembic_version"))
+        Table.metadata.drop_all(connection)
+        Table.metadata.create_all(connection)
+    assert migrated == told(store_database)
+    assert "'told'" in migrated["ix_alert_active"]
 
 
 def test_it_migrates_an_empty_database_without_a_backup(tmp_path: Path) -> None:
@@ -149,3 +172,13 @@ def test_it_lets_readers_read_while_somebody_writes(new_store_database: Callable
             assert other.execute(text("SELECT count(*) FROM brand")).scalar() == 0
     with reader.read() as other:
         assert other.execute(text("SELECT count(*) FROM brand")).scalar() == 1
+
+
+def test_it_says_why_a_backup_failed_where_the_database_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "dyzur.db").write_bytes(b"this is no database" * 300)
+    damaged = Database(f"sqlite:///{tmp_path}/dyzur.db")
+    with pytest.raises(StoreError, match="the backup failed") as failed:
+        schema.backup_sqlite(damaged, label="x", now=NOW)
+    assert "social doctor" in str(failed.value)
+    assert not list(tmp_path.glob("dyzur-x-*"))
+    damaged.close()

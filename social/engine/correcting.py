@@ -1,0 +1,106 @@
+"""What people add to a case besides an answer: a note for each other, a correction of the judgement, the sign that
+somebody is writing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from social import clock
+from social.domain.assessment import Head, Sentiment, Urgency
+from social.domain.errors import Conflict, DyzurError
+from social.domain.escalation import EscalationState
+from social.engine.answering import locked_case
+from social.store import notes, users
+from social.store.journal import note
+from social.store.rows import c
+from social.store.session import Database
+from social.store.tables import AssessmentRow, EscalationRow, LabelRow, PostRow
+
+#: How long a sign of writing holds (machine time); a page that is open with words in it renews it every ten seconds.
+DRAFT_HOLDS = timedelta(seconds=30)
+
+
+def write_note(database: Database, case_id: int, text: str, *, user: str, now: datetime) -> None:
+    """A note beside the conversation; it never leaves the desk. Raises ``NotFound``, ``DyzurError``."""
+    with database.write() as session:
+        case = locked_case(session, case_id)
+        notes.add(session, case.conversation_id, user_id=users.user_id(session, user, now=now), text=text, now=now)
+        note(session, at=now, actor=user, verb="wrote a note", subject="case", subject_id=case_id)
+
+
+def correct(
+    database: Database, case_id: int, post_id: int, head: Head, value: str, *, user: str, now: datetime
+) -> None:
+    """A person's judgement of a post, kept as a label beside the model's. A corrected urgency is the case's own from now
+    on, up or down. Raises ``NotFound``, ``Conflict``, ``DyzurError``."""
+    chosen = _checked(head, value)
+    with database.write() as session:
+        who = users.user_id(session, user, now=now)
+        case = locked_case(session, case_id)
+        post, judged = _judged(session, case, post_id)
+        was = judged.sentiment if head is Head.SENTIMENT else judged.urgency
+        session.add(
+            LabelRow(
+                post_id=post_id,
+                revision_number=judged.revision_number,
+                network=post.network,
+                user_id=who,
+                head=head.value,
+                value=chosen,
+                was=was,
+                made_at=now,
+            )
+        )
+        if head is Head.URGENCY:
+            case.urgency, case.urgency_rank = chosen, Urgency(chosen).rank
+            session.add(case)
+        detail = {"post": post_id, "head": head.value, "from": was, "to": chosen}
+        note(
+            session,
+            at=now,
+            actor=user,
+            verb="corrected the judgement",
+            subject="case",
+            subject_id=case_id,
+            detail=detail,
+        )
+
+
+def keep_writing(database: Database, case_id: int, *, user: str, now: datetime) -> None:
+    """Somebody who has the case is writing: while that holds, no automatic text goes out in the conversation."""
+    with database.write() as session:
+        who = users.user_id(session, user, now=now)
+        session.execute(
+            update(EscalationRow)
+            .where(
+                c(EscalationRow).id == case_id,
+                c(EscalationRow).state == EscalationState.TAKEN.value,
+                c(EscalationRow).taken_by == who,
+            )
+            .values(draft_until=clock.machine_now() + DRAFT_HOLDS)
+        )
+
+
+def _checked(head: Head, value: str) -> str:
+    kinds: dict[Head, type[Sentiment] | type[Urgency]] = {Head.SENTIMENT: Sentiment, Head.URGENCY: Urgency}
+    if head not in kinds:
+        raise DyzurError(f"{head.value} cannot be corrected.", next_step="Correct sentiment or urgency.")
+    try:
+        return kinds[head](value).value
+    except ValueError:
+        known = ", ".join(kinds[head])
+        raise DyzurError(f"{value!r} is no {head.value}.", next_step=f"Choose one of: {known}.") from None
+
+
+def _judged(session: Session, case: EscalationRow, post_id: int) -> tuple[PostRow, AssessmentRow]:
+    post = session.get(PostRow, post_id)
+    columns = c(AssessmentRow)
+    judged = session.execute(
+        select(AssessmentRow).where(columns.post_id == post_id).order_by(columns.revision_number.desc()).limit(1)
+    ).scalar_one_or_none()
+    if post is None or post.conversation_id != case.conversation_id or judged is None:
+        raise Conflict("that post is not judged, or belongs to another case.", resource=f"case {case.id}")
+    return post, judged

@@ -1,0 +1,136 @@
+"""The words for what the program knows by short names: English, which is also the key of the translations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+URGENCY: Mapping[str, str] = {"critical": "critical", "high": "high", "normal": "normal", "low": "low"}
+SENTIMENT: Mapping[str, str] = {"negative": "negative", "neutral": "neutral", "positive": "positive"}
+STATE: Mapping[str, str] = {"open": "open", "taken": "taken", "answered": "answered", "closed": "closed"}
+MODE: Mapping[str, str] = {
+    "off": "off: reads and judges only",
+    "dry-run": "dry-run: writes nothing automatic",
+    "acknowledge": "live: acknowledges customers",
+}
+ROLE: Mapping[str, str] = {"viewer": "viewer", "agent": "agent", "admin": "admin"}
+KIND: Mapping[str, str] = {
+    "acknowledgement": "acknowledgement",
+    "closed-notice": "notice that we are closed",
+    "hand-over": "hand-over confirmation",
+    "holding": "holding statement",
+    "answer": "answer",
+}
+REPLY_STATE: Mapping[str, str] = {
+    "planned": "planned",
+    "sending": "being sent",
+    "sent": "sent",
+    "refused": "refused by the network",
+    "cancelled": "cancelled",
+    "late": "too late, not sent",
+    "unknown": "nobody can tell whether it was sent",
+    "would-have-sent": "would have been sent (dry-run)",
+}
+LANGUAGE: Mapping[str, str] = {
+    "pl": "Polish",
+    "en": "English",
+    "de": "German",
+    "uk": "Ukrainian",
+    "ru": "Russian",
+    "cs": "Czech",
+    "sk": "Slovak",
+    "fr": "French",
+    "es": "Spanish",
+    "it": "Italian",
+    "und": "unknown language",
+}
+FLAG: Mapping[str, str] = {
+    "wants_human": "wants a human",
+    "opt_out": "wants no automatic texts",
+    "formal": "formal complaint",
+    "safety": "safety",
+    "self_harm": "self-harm",
+    "legal": "legal threat",
+    "fraud": "fraud",
+    "minors": "a minor",
+    "press": "press",
+    "rising_anger": "rising anger",
+    "outage": "outage",
+    "repeat_contact": "asks again",
+    "spam": "spam",
+    "auto_reply": "a machine's answer",
+}
+HEAD: Mapping[str, str] = {
+    "language": "language",
+    "sentiment": "sentiment",
+    "urgency": "urgency",
+    "needs_reply": "whether an answer is needed",
+    "flags": "what the text asks for",
+}
+#: Why a post is in the queue, by the name of the policy's rule.
+RULE: Mapping[str, str] = {
+    "history": "written before the profile was first read",
+    "after-gap": "came while nobody was reading, and the thread could not be checked",
+    "opt-out": "wants no automatic texts, and an answer",
+    "wants-human": "asks for a human",
+    "no-robot-here": "a matter for people only",
+    "perhaps-spam": "perhaps spam, perhaps more",
+    "automation-ended": "a person already acts here, or automation has ended",
+    "unsure": "the judgement is unsure",
+    "between-customers": "written to another customer",
+    "crisis": "a crisis on the profile",
+    "holding": "a crisis: told what a person approved",
+    "profile-off": "the profile is off",
+    "one-text-a-contact": "belongs to a contact that has its automatic text",
+    "not-permitted": "the network allows no automatic reply here",
+    "limit": "the limit of automatic texts is reached",
+    "open": "needs an answer",
+    "closed": "came outside opening hours",
+    "reply-refused": "an answer did not reach the customer",
+    "reply-unknown": "nobody can tell whether an answer was sent",
+    "reply-late": "an automatic text came too late",
+    "failed": "could not be judged",
+}
+VERB: Mapping[str, str] = {
+    "opened": "opened the case",
+    "reopened": "opened the case again",
+    "joined": "added a new post",
+    "took": "took the case",
+    "took over": "took the case over",
+    "answered": "answered the customer",
+    "closed": "closed the case",
+    "planned an answer": "wrote an answer",
+    "post deleted": "saw that the post was deleted",
+    "corrected the judgement": "corrected the judgement",
+    "wrote a note": "wrote a note",
+}
+ACTOR: Mapping[str, str] = {
+    "robot": "robot",
+    "network-app": "in the network's own app",
+    "outbox": "the desk",
+    "(no name)": "(no name)",
+    "(deleted account)": "(deleted account)",
+}
+#: What the guard has against a text.
+PROBLEM: Mapping[str, str] = {
+    "empty": "The answer is empty.",
+    "too-long": "The answer is too long for this network.",
+    "control-characters": "The answer holds characters that nobody can see.",
+    "link": "The answer holds a link.",
+    "personal-data": "The answer holds personal data, and everybody can read it.",
+    "order-number": "The answer seems to hold an order number, and everybody can read it.",
+    "complaint-verdict": "The answer says how a formal complaint ends. Is that decided?",
+    "private-invitation": "The answer invites to a private message, which this desk does not read.",
+}
+PROBLEM_PAGE: Mapping[str, tuple[str, str]] = {
+    "signed-out": ("You are signed out", "Sign in and try again. What you wrote is still on the page before this one."),
+    "forbidden": ("That is not for your role", "Ask an admin of the desk."),
+    "foreign-form": (
+        "The form could not be trusted",
+        "It was too old, or came from elsewhere. Go back, load the page again and repeat. Nothing was changed.",
+    ),
+    "not-found": ("There is no such page or case", "Go back to the queue."),
+    "conflict": ("Somebody was quicker", "Go back and look again. Nothing was sent."),
+    "store": ("The database cannot be used now", "Nothing was lost. Try again in a moment."),
+    "refused": ("That could not be done", "Go back, correct it and repeat."),
+    "broken": ("Something broke on our side", "Nothing was sent. The log of the desk says what happened."),
+}

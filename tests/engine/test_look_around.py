@@ -1,0 +1,293 @@
+"""What breaks in silence is found: deadlines, networks, accesses, the model, and the daemon itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from social import clock as clocks
+from social.clock import RealClock, SteppedClock, machine_now
+from social.domain.assessment import RULES_ONLY, ModelIdentity
+from social.domain.errors import Unreachable
+from social.engine import people, watch
+from social.engine.desk import Desk
+from social.engine.schedule import Daemon, run_stepped
+from social.notifiers.ping import Ping
+from social.ports import Inspection
+from social.store.rows import c
+from social.store.session import Database
+from social.store.tables import AlertRow, ProfileRow
+from tests.cast import MAREK, SHOP, at
+from tests.engine.looking import eventually, rows
+from tests.engine.on_call import FakeNotifier, on_call
+from tests.factories import assessment, case, desk_for, post, profile, remembered
+from tests.fakes import FakeClassifier, FakeConnector
+from tests.notifiers.servers import HOST, Drawer, Visits, web_server
+from tests.story.telling import alerts
+
+NOON = at("2026-11-20 12:00")
+HOST_A, HOST_B = "a (poll,triage,respond)", "b (poll,triage,respond)"
+DOWN = Unreachable("the network cannot be reached.")
+
+
+class Inspected(FakeConnector):
+    """A network that says until when it lets us in."""
+
+    expires_at: datetime | None = None
+
+    def inspect(self) -> Inspection:
+        self._call("inspect")
+        return Inspection(identity=SHOP, expires_at=self.expires_at)
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock(NOON)
+
+
+@pytest.fixture
+def network(clock: SteppedClock) -> Inspected:
+    return Inspected(clock)
+
+
+@pytest.fixture
+def desk(database: Database, clock: SteppedClock, network: Inspected) -> Desk:
+    return desk_for(database, clock, network)
+
+
+def told(database: Database) -> list[tuple[str, str | None]]:
+    return [(alert.kind, alert.urgency) for alert in alerts(database)]
+
+
+# --- deadlines ----------------------------------------------------------------------------------------------------------
+
+
+def test_it_rings_a_day_before_a_formal_deadline_and_once(database: Database, desk: Desk, clock: SteppedClock) -> None:
+    shop = profile(database)
+    case_id = case(database, remembered(database, shop, post(when=NOON)), formal_deadline=timedelta(days=14))
+    near = NOON + timedelta(days=13)
+
+    assert watch.look_around(desk, near - timedelta(seconds=1)) == 0
+    assert watch.look_around(desk, near) == 1
+    assert watch.look_around(desk, near + timedelta(hours=2)) == 0
+
+    (alert,) = alerts(database)
+    assert (alert.kind, alert.urgency, alert.escalation_id) == ("deadline", "high", case_id)
+
+
+def test_it_rings_for_a_taken_complaint_too_and_not_for_an_answered_one(database: Database, desk: Desk) -> None:
+    shop = profile(database)
+    for number, user in enumerate((MAREK, None)):
+        row_id = remembered(database, shop, post(f"{number}", when=NOON + timedelta(minutes=number)))
+        case_id = case(database, row_id, formal_deadline=timedelta(hours=12))
+        if user is not None:
+            people.close(database, case_id, user=user, now=NOON, reason="settled by letter")
+
+    watch.look_around(desk, NOON + timedelta(minutes=5))
+
+    assert told(database) == [("deadline", "high")]
+
+
+def test_a_customers_hour_that_breaks_rings_nobody(database: Database, desk: Desk, clock: SteppedClock) -> None:
+    case(database, remembered(database, profile(database), post(when=NOON)))
+    desk.on_call = on_call(mail := FakeNotifier(clock))
+
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=75))
+
+    assert mail.arrived == []
+
+
+# --- networks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_stays_silent_for_half_an_hour_rings_once_and_again_the_next_time(
+    database: Database, desk: Desk, clock: SteppedClock, network: Inspected
+) -> None:
+    desk.on_call = on_call(mail := FakeNotifier(clock))
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=1))
+    network.fails("fetch", DOWN, times=60)
+
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=25))
+    assert mail.arrived == []
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=42))
+
+    assert [name for name, _ in mail.told] == [MAREK]
+    assert timedelta(minutes=30) <= mail.told[0][1] - NOON <= timedelta(minutes=41)
+    assert "the network cannot be reached" in mail.bodies[0]
+    run_stepped(desk, clock, until=NOON + timedelta(hours=2))  # it answers again
+    assert told(database) == []
+
+
+def test_a_profile_that_could_not_be_opened_rings(database: Database, desk: Desk) -> None:
+    profile(database, "fikcja-second")
+    desk.broken = {"fikcja-second": "its credential was not found."}
+
+    watch.look_around(desk, NOON)
+    watch.look_around(desk, NOON + timedelta(minutes=10))
+
+    (alert,) = alerts(database)
+    assert (alert.kind, alert.subject) == ("connector", "fikcja-second")
+    assert "credential" in alert.message
+
+
+def test_a_short_trouble_rings_nobody(database: Database, desk: Desk) -> None:
+    (profile_id,) = desk.profiles
+    with database.write() as session:
+        session.execute(
+            update(ProfileRow)
+            .where(c(ProfileRow).id == profile_id)
+            .values(last_error="once", last_polled_at=NOON - watch.SILENT_AFTER + timedelta(seconds=1))
+        )
+
+    assert watch.look_around(desk, NOON) == 0
+    assert watch.look_around(desk, NOON + timedelta(seconds=1)) == 1
+
+
+# --- accesses -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_access_that_ends_within_a_week_is_told_once_and_anew_after_it_was_renewed(
+    database: Database, desk: Desk, network: Inspected
+) -> None:
+    network.expires_at = NOON + timedelta(days=7, minutes=1)
+    watch.ask_for_token_ends(desk, NOON)
+    assert watch.look_around(desk, NOON) == 0
+
+    for minute in (1, 2, 3):
+        watch.look_around(desk, NOON + timedelta(minutes=minute))
+    assert told(database) == [("token", "normal")]
+
+    network.expires_at = NOON + timedelta(days=60)
+    watch.ask_for_token_ends(desk, NOON)
+    assert watch.look_around(desk, NOON + timedelta(days=50)) == 0
+    assert watch.look_around(desk, NOON + timedelta(days=53)) == 1
+
+
+def test_an_access_without_an_end_and_a_network_that_does_not_answer_ring_nobody(
+    database: Database, desk: Desk, network: Inspected
+) -> None:
+    assert watch.ask_for_token_ends(desk, NOON) == 0
+    network.fails("inspect", DOWN)
+    assert watch.ask_for_token_ends(desk, NOON) == 0
+
+    watch.look_around(desk, NOON)
+
+    assert alerts(database) == []
+
+
+# --- the daemon itself --------------------------------------------------------------------------------------------------
+
+
+def rules_only() -> FakeClassifier:
+    judgement = assessment()
+    broken = FakeClassifier(judgement)
+    broken.default = type(judgement)(
+        **{name: getattr(judgement, name) for name in judgement.__slots__ if name != "model"}, model=RULES_ONLY
+    )
+    return broken
+
+
+def test_a_broken_model_rings_once_until_it_works_again(database: Database, desk: Desk) -> None:
+    working, desk.expects_model = desk.classifier, True
+    assert working.identity == ModelIdentity(id="fake", version="1")
+    assert watch.look_around(desk, NOON, daemon=HOST_A) == 0
+
+    desk.classifier = rules_only()
+    for minute in range(3):
+        watch.look_around(desk, NOON + timedelta(minutes=minute), daemon=HOST_A)
+    assert told(database) == [("model", "high")]
+
+    desk.classifier = working
+    watch.look_around(desk, NOON + timedelta(minutes=59), daemon=HOST_A)
+    assert told(database) == [("model", "high")]  # what comes and goes is one alert
+    watch.look_around(desk, NOON + timedelta(minutes=60), daemon=HOST_A)
+    assert told(database) == []
+
+
+def test_who_wants_no_model_is_not_told_that_there_is_none(database: Database, desk: Desk) -> None:
+    desk.classifier = rules_only()
+
+    assert watch.look_around(desk, NOON) == 0
+
+
+def test_a_healthy_daemon_does_not_take_back_what_another_one_rang_for(database: Database, desk: Desk) -> None:
+    watch.look_around(desk, NOON, daemon=HOST_A, ills={"poll-1": "RuntimeError"})
+    watch.look_around(desk, NOON + timedelta(hours=2), daemon=HOST_B)
+
+    assert told(database) == [("daemon", "critical")]
+    watch.look_around(desk, NOON + timedelta(hours=2), daemon=HOST_A)
+    assert told(database) == []
+
+
+class Mistaken(Inspected):
+    """A connector with a mistake in it, which quotes what it read."""
+
+    def fetch(self, cursor: object) -> object:  # type: ignore[override]
+        raise RuntimeError("canary: a customer's words")
+
+
+def a_daemon(database: Database, network: FakeConnector, parts: list[str]) -> Daemon:
+    desk = desk_for(database, RealClock(), network, first_polled_at=machine_now() - timedelta(hours=1))
+    return Daemon(desk, parts)
+
+
+def test_a_part_that_fails_again_and_again_is_ill_and_the_alert_quotes_nobody(database: Database) -> None:
+    daemon = a_daemon(database, Mistaken(), ["poll"])
+    daemon.start()
+    try:
+        eventually(lambda: daemon._failing, what="the failing poll")
+        assert daemon.ills() == {}  # not yet for long enough
+        since, why = daemon._failing["poll-1"]
+        daemon._failing["poll-1"] = (since - 1000, why)
+        assert daemon.ills() == {"poll-1": "RuntimeError"}
+        daemon._look(daemon.desk, daemon.desk.now())
+    finally:
+        daemon.stop()
+
+    (alert,) = [row for row in rows(database, AlertRow) if row.kind == "daemon"]
+    assert "RuntimeError" in alert.message and "canary" not in alert.message
+
+
+# --- the dead man's switch ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("connector", "asked"), [(FakeConnector, True), (Mistaken, False)])
+def test_the_dead_mans_switch_is_asked_only_while_all_is_well(
+    database: Database, connector: Callable[[], FakeConnector], asked: bool
+) -> None:
+    visits = Visits()
+    with web_server(visits) as port:
+        daemon = a_daemon(database, connector(), ["poll"])
+        ping = Ping(f"http://{HOST}:{port}/check", Drawer())
+        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=ping)
+        daemon.start()
+        try:
+            eventually(lambda: daemon._failing or (daemon.desk.profiles and _polled(database)), what="the first poll")
+            visits.paths.clear()
+            daemon._look(daemon.desk, clocks.machine_now())
+        finally:
+            daemon.stop()
+
+    assert bool(visits.paths) is asked
+
+
+def _polled(database: Database) -> bool:
+    lately = machine_now() - timedelta(minutes=5)
+    return any(row.last_polled_at is not None and row.last_polled_at > lately for row in rows(database, ProfileRow))
+
+
+def test_a_switch_that_does_not_answer_is_told_and_harms_nothing(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    visits = Visits(statuses=[503])
+    with web_server(visits) as port:
+        daemon = a_daemon(database, FakeConnector(), ["triage"])
+        ping = Ping(f"http://{HOST}:{port}/canary-id", Drawer())
+        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=ping)
+        daemon._look(daemon.desk, clocks.machine_now())
+
+    assert "[notify] ping: the answer is 503" in caplog.text
+    assert "canary" not in caplog.text
