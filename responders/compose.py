@@ -125,6 +125,9 @@ def compose(
             if variant.needs <= known.keys() and not (private and variant.public_only)
             if length(variant.text.format_map(known), rules.length_unit) <= rules.length_limit
         }
+        if opening is not None:  # whoever writes at night wants to know when, in every kind of text that can tell
+            telling = {name: variant for name, variant in fitting.items() if variant.needs & {OPENING, "availability"}}
+            fitting = telling or fitting
         if fitting:
             name = _least_recent(list(fitting), recent_variants)
             chosen = fitting[name]

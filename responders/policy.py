@@ -20,7 +20,7 @@ from social.domain.post import ProfileMode, require_aware
 from social.domain.reply import ReplyKind
 
 #: Stored with every decision; raise it with every change of the table.
-POLICY_VERSION = "3"
+POLICY_VERSION = "4"
 
 #: A post from before the first poll waits in the queue if it is not older than this; older ones are only kept.
 HISTORY_WAITS_WITHIN = timedelta(hours=24)
@@ -205,6 +205,8 @@ TABLE: tuple[Rule, ...] = (
     Rule(1, "other-bot", lambda view: view.snapshot.author.is_bot, _ignore("written by another bot")),
     Rule(1, "spam", _for_nobody(Flag.SPAM), _ignore("spam")),
     Rule(1, "auto-reply", _for_nobody(Flag.AUTO_REPLY), _ignore("a machine's answer, not a customer's words")),
+    # A question and its answer can come in together: by one poll, after a silence, or at the opening it waited for.
+    Rule(5, "already-answered", lambda view: view.answered, _ignore("a person has answered it already")),
     # What the robot may never answer, whatever it says.
     Rule(
         0,

@@ -71,6 +71,12 @@ class View:
         return assessment.sentiment is Sentiment.NEGATIVE and Head.SENTIMENT not in assessment.abstained
 
     @property
+    def answered(self) -> bool:
+        """A person has answered these very words; what was written or changed later still waits."""
+        post, answered_at = self.snapshot.post, self.snapshot.conversation.answered_at
+        return answered_at is not None and answered_at > (post.edited_at or post.created_at)
+
+    @property
     def recently_automated(self) -> bool:
         last = self.snapshot.conversation.last_automated_at
         return last is not None and self.now - last < QUIET_TIME

@@ -39,7 +39,7 @@ def demo(
 
 
 def _selftest(settings: Any, *, days: int, seed: int, as_json: bool) -> None:
-    from social.cli import logs, selftest
+    from social.cli import logs, promises, selftest
 
     logs.set_up(level="error")
     say(f"Living {days} simulated days; a few minutes.")
@@ -50,10 +50,7 @@ def _selftest(settings: Any, *, days: int, seed: int, as_json: bool) -> None:
                 "kept": report.kept,
                 "seconds": round(report.seconds, 1),
                 "counts": dict(report.counts),
-                "checks": [
-                    {"promise": check.promise, "checked": check.checked, "broken": check.broken}
-                    for check in report.checks
-                ],
+                "checks": promises.as_dicts(report.checks),
             }
         )
     else:

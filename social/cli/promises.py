@@ -20,14 +20,28 @@ from connectors.simulated.world import AUTOMATIC_MARK, BRAND, World, WorldPost
 from social.domain.post import PostKind
 from social.settings import BrandSettings, Settings
 from social.store.session import Database
-from social.store.tables import PostRow, ReplyRow
+from social.store.tables import EscalationRow, PostRow, ReplyRow
 
 HOUR = timedelta(minutes=60)
+ASKS_FOR_A_HUMAN = "wants_human"
+_ANSWERED_BEFORE = "already-answered: a person has answered it already"
+
+# How the day of an opening is named, told once more than in the texts themselves, so that a wrong table there is found.
+_TODAY_TOMORROW = (("dziś", "today"), ("jutro", "tomorrow"))
+_WEEKDAYS = (
+    ("w poniedziałek", "on Monday"),
+    ("we wtorek", "on Tuesday"),
+    ("w środę", "on Wednesday"),
+    ("w czwartek", "on Thursday"),
+    ("w piątek", "on Friday"),
+    ("w sobotę", "on Saturday"),
+    ("w niedzielę", "on Sunday"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One promise: how many cases it was checked on, and where it was broken."""
+    """One promise: how many cases it was checked on, and where it was broken. With no case it says nothing."""
 
     promise: str
     checked: int
@@ -36,6 +50,10 @@ class Check:
     @property
     def kept(self) -> bool:
         return not self.broken
+
+    @property
+    def tried(self) -> bool:
+        return self.checked > 0
 
 
 class Oracle:
@@ -56,6 +74,12 @@ class Oracle:
                 self._slots[day].extend(slots)
         self._openings: dict[datetime, datetime] = {}  # minutes walked through before, and where that led
         self._own_days = {date.fromisoformat(str(day)): list(slots) for day, slots in brand.open_dates.items()}
+
+    def in_words(self, opening: datetime, *, said_at: datetime) -> tuple[str, ...]:
+        """The beginnings by which a customer knows the day of ``opening``, one a language."""
+        day, today = opening.astimezone(self._zone).date(), said_at.astimezone(self._zone).date()
+        ahead = (day - today).days
+        return _TODAY_TOMORROW[ahead] if ahead < 2 else _WEEKDAYS[day.weekday()]
 
     def is_open(self, at: datetime) -> bool:
         local = at.astimezone(self._zone)
@@ -91,7 +115,11 @@ class Facts:
         with database.read() as session:
             self.rows = list(session.execute(select(PostRow)).scalars())
             self.replies = {row.id: row for row in session.execute(select(ReplyRow)).scalars()}
+            self.cases = list(session.execute(select(EscalationRow)).scalars())
             session.expunge_all()
+        self._rows_at: dict[tuple[str, int], list[PostRow]] = defaultdict(list)
+        for row in self.rows:
+            self._rows_at[row.network, _second(row.created_at)].append(row)
         self.counts = Counter(f"posts {row.outcome or row.state}" for row in self.rows if not row.ours)
         self.counts.update(f"replies {row.kind} {row.state}" for row in self.replies.values())
         self._robot = {
@@ -133,18 +161,19 @@ class Facts:
             if addressed or post.parent in ours or (post.kind is PostKind.COMMENT and post.root in ours):
                 yield post
 
+    def _vanished(self, post: WorldPost) -> bool:
+        """Gone before anybody could have polled it."""
+        return post.deleted_at is not None and post.deleted_at - post.created_at < timedelta(minutes=10)
+
     # the promises
 
     def every_post_ends_somewhere(self) -> Check:
         broken: list[str] = []
-        known = Counter((row.network, _second(row.created_at), row.kind) for row in self.rows)
         checked = 0
         for network in self.networks:
             for post in self.visible(network):
                 checked += 1
-                if post.deleted and (post.deleted_at or self.end) - post.created_at < timedelta(minutes=10):
-                    continue  # gone before anybody could have polled it
-                if not any(known[network, _second(post.created_at), kind.value] for kind in PostKind):
+                if not self._rows_at[network, _second(post.created_at)] and not self._vanished(post):
                     broken.append(f"{network} post {post.sequence} of {post.created_at} is not in the database")
         for row in self.rows:
             if row.state in ("new", "failed") or (row.outcome is None and row.state != "waiting"):
@@ -198,18 +227,24 @@ class Facts:
         for network in self.networks:
             oracle = self.oracles[self.brand_of[network].name]
             for post in self.robot(network):
-                if self.kind(post) != "closed-notice":
+                kind, is_open = self.kind(post), oracle.is_open(post.created_at)
+                if kind != "closed-notice" and (kind != "hand-over" or is_open):
                     continue
                 checked += 1
                 opening = oracle.next_opening(post.created_at)
-                if not self.profile_of[network].closed_notice:
+                if kind == "closed-notice" and not self.profile_of[network].closed_notice:
                     broken.append(f"{network} post {post.sequence}: a notice where they are off")
-                elif oracle.is_open(post.created_at):
+                elif is_open:
                     broken.append(f"{network} post {post.sequence}: a closed notice at {post.created_at}, open")
-                elif not re.search(rf"\b0?{opening.hour}:{opening.minute:02d}\b", post.text):
+                elif not any(
+                    re.search(rf"\b{day}\b.{{0,20}}\b{opening.hour}:{opening.minute:02d}\b", post.text)
+                    for day in oracle.in_words(opening, said_at=post.created_at)
+                ):
                     broken.append(f"{network} post {post.sequence} does not say {opening:%A %H:%M}")
         return Check(
-            promise="closed notices only where on, with the true opening time", checked=checked, broken=tuple(broken)
+            promise="outside hours the robot tells the true day and hour of the opening, notices only where they are on",
+            checked=checked,
+            broken=tuple(broken),
         )
 
     def the_robot_is_silent_after_a_person(self) -> Check:
@@ -226,6 +261,46 @@ class Facts:
                     if same and parent.created_at <= answer.created_at < post.created_at:
                         broken.append(f"{network} post {post.sequence} came after the answer {answer.sequence}")
         return Check(promise="nothing automatic where a person answered", checked=checked, broken=tuple(broken))
+
+    def what_a_person_answered_is_done(self) -> Check:
+        """By the network's own threads: a customer's last word, a person's answer after it, and no open case."""
+        broken: list[str] = []
+        answers: dict[tuple[str, int, str], datetime] = {}
+        for network in self.networks:
+            for answer in self.people(network):
+                customer = self.answered_customer(answer)
+                if customer.author.key != BRAND and self.start < answer.created_at <= self.end - HOUR:
+                    answers[network, customer.root, customer.author.key] = answer.created_at
+        last_words = {
+            (post.network, post.root, post.author.key): max(post.created_at, post.edited_at or post.created_at)
+            for network in self.networks
+            for post in self.world.posts(network)
+        }
+        done = {key for key, at in answers.items() if last_words.get(key, at) < at}
+        open_cases = {case.conversation_id for case in self.cases if case.state in ("open", "taken")}
+        for network in self.networks:
+            for post in self.world.posts(network):
+                if (network, post.root, post.author.key) not in done:
+                    continue
+                for row in self._rows_at[network, _second(post.created_at)]:
+                    if row.conversation_id in open_cases and row.text == post.text:
+                        broken.append(f"{network} post {post.sequence} was answered, its case is still open")
+        return Check(promise="what a person answered waits for nobody", checked=len(done), broken=tuple(broken))
+
+    def whoever_asks_for_a_human_gets_one(self) -> Check:
+        """By the roles in which the simulated customers wrote, whatever the judge made of their words."""
+        broken, checked = [], 0
+        flags = {text.key: text.flags for text in self.world.library.texts}
+        for network in self.networks:
+            for post in self.visible(network):
+                if ASKS_FOR_A_HUMAN not in flags.get(post.text_key or "", ()) or post.edits or self._vanished(post):
+                    continue
+                checked += 1
+                rows = self._rows_at[network, _second(post.created_at)]
+                seen = any(row.outcome == "escalated" or row.reason == _ANSWERED_BEFORE for row in rows)
+                if not seen:
+                    broken.append(f"{network} post {post.sequence}: no person was sent after {post.text!r}")
+        return Check(promise="whoever asks for a human gets to one", checked=checked, broken=tuple(broken))
 
     def one_hand_over(self) -> Check:
         broken: list[str] = []
@@ -290,6 +365,8 @@ def check_all(facts: Facts) -> list[Check]:
         facts.no_acknowledgement_outside_hours(),
         facts.notices_tell_the_truth(),
         facts.the_robot_is_silent_after_a_person(),
+        facts.what_a_person_answered_is_done(),
+        facts.whoever_asks_for_a_human_gets_one(),
         facts.one_hand_over(),
         facts.nobody_who_said_stop_hears_the_robot(),
         facts.robots_are_not_answered(),
@@ -300,7 +377,9 @@ def in_words(checks: Sequence[Check]) -> list[str]:
     """The checks for a terminal, each broken one with its first ten cases."""
     lines: list[str] = []
     for check in checks:
-        lines.append(f"{'kept  ' if check.kept else 'BROKEN'}  {check.promise} ({check.checked} checked)")
+        verdict = "BROKEN" if check.broken else "kept" if check.tried else "-"
+        tried = f"{check.checked} checked" if check.tried else "nothing to try it on"
+        lines.append(f"{verdict:6}  {check.promise} ({tried})")
         lines += [f"          {text}" for text in check.broken[:10]]
         if len(check.broken) > 10:
             lines.append(f"          ... and {len(check.broken) - 10} more")

@@ -37,6 +37,7 @@ _ENDINGS = {
 #: The rules of the policy for somebody who never read its table; docs/how-a-decision-is-made.md tells all of each.
 RULES_IN_WORDS = {
     "after-gap": "came while nobody polled",
+    "already-answered": "a person answered before it was judged",
     "auto-reply": "a machine's answer",
     "automation-ended": "a person acts here already, or automation ended",
     "between-customers": "written to another customer",

@@ -183,7 +183,8 @@ def _ending(contact: Contact, row: PostRow, replies: Sequence[ReplyRow]) -> tupl
             return _SAID[reply.kind], rule
     answered = contact.waited is not None and contact.waited <= HOUR
     planned = replies[-1] if replies else None
-    if answered and (rule == "automation-ended" or (planned is not None and PERSON_ANSWERED in (planned.reason or ""))):
+    cancelled = planned is not None and PERSON_ANSWERED in (planned.reason or "")
+    if answered and (cancelled or rule in ("already-answered", "automation-ended")):
         return Ending.PERSON_QUICKER, rule
     if planned is not None and planned.state in _FAILED:
         return Ending.COULD_NOT, f"the {planned.kind} is {planned.state}"

@@ -141,6 +141,7 @@ def conversation_facts(
         handed_over=conversation.handed_over_at is not None
         or any(reply.kind == ReplyKind.HAND_OVER.value for reply in counted),
         silenced=conversation.silenced_at is not None and not _confirmation_fell_through(conversation, robot),
+        answered_at=answered,
         person_acting=taken or (answered is not None and answered > now - REOPEN_WITHIN),
         automatic_replies=sum(
             reply.state in (ReplyState.SENT.value, ReplyState.UNKNOWN.value, ReplyState.SENDING.value)

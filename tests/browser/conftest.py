@@ -21,6 +21,7 @@ CHROMIUM = os.environ.get("DYZUR_CHROMIUM") or shutil.which("chromium") or shuti
 PICTURES = os.environ.get("DYZUR_SCREENS")
 PASSWORD = "cztery małe słowa"
 AXE = "axe-core@4"
+FORWARD = re.compile("^(Next|Dalej)$")
 _missing: list[str] = []
 
 #: Language, colours and size of window that every page is looked at in.
@@ -178,11 +179,18 @@ def customer(desk: Desk) -> Callable[..., dict[str, Any]]:
 
 
 def case_link(page: Any, text: str) -> Any:
-    """The row of the queue with ``text``, once it is there."""
+    """The row of the queue with ``text``, once it is there, whichever page of the queue it is on."""
+    row, further = page.locator(".excerpt a", has_text=text), page.locator("a.button[href*='page_number=']")
+    first = page.url
 
     def there() -> bool:
-        page.reload()
-        return bool(page.locator(".excerpt a", has_text=text).count())
+        page.goto(first)
+        while not row.count():
+            if not (forward := further.filter(has_text=FORWARD)).count():
+                return False
+            forward.click()
+            page.wait_for_load_state()
+        return True
 
     eventually(there, what=f"{text!r} in the queue")
-    return page.locator(".excerpt a", has_text=text).first
+    return row.first

@@ -57,8 +57,8 @@ def test_it_keeps_every_promise_in_a_simulated_week(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     report = json.loads(done.stdout)
     assert report["kept"] is True
-    assert len(report["checks"]) == 9
-    assert [check["broken"] for check in report["checks"]] == [[]] * 9
+    assert len(report["checks"]) == 11
+    assert [check["broken"] for check in report["checks"]] == [[]] * 11
     assert all(check["checked"] > 0 for check in report["checks"])
     inbound = report["checks"][0]
     assert inbound["promise"].startswith("every inbound post ends as")

@@ -181,7 +181,7 @@ def test_it_does_not_see_what_does_not_name_the_brand(told: Told) -> None:
 
 
 def test_it_keeps_every_promise_of_the_self_test_and_has_something_to_check(told: Told) -> None:
-    assert [check.broken for check in told.replay.checks] == [()] * 9
+    assert [check.broken for check in told.replay.checks] == [()] * 11
     assert told.replay.kept
     assert sum(check.checked > 0 for check in told.replay.checks) >= 6
 
@@ -469,7 +469,7 @@ def test_the_command_gives_json(social: Social, shop: Path) -> None:
     assert report["replayed"]["from"].startswith("2027-01-01T09:00")
     assert report["first_messages"]["total"] == 1
     assert report["people"]["median"] == 20 * 60
-    assert len(report["checks"]) == 9
+    assert len(report["checks"]) == 11
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,44 @@ def test_it_counts_two_posts_of_one_customer_in_one_batch_as_one_contact(
     assert joined.reason is not None and joined.reason.startswith("one-text-a-contact")
 
 
+def test_it_opens_no_case_for_a_question_that_came_in_together_with_its_answer(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    asked = network.publishes(post("Gdzie paczka?", when=at("2026-11-20 10:01")))
+    network.answers_by_hand(asked, "Już jedzie.", when=at("2026-11-20 10:03"))
+    again = network.publishes(
+        post("A druga?", when=at("2026-11-20 10:04"), thread_root=asked.native_id, in_reply_to=asked.native_id)
+    )
+
+    run_stepped(desk, clock, until=at("2026-11-20 11:30"))
+
+    found = {row.native_id: row for row in posts(database)}
+    assert found[asked.native_id].reason == "already-answered: a person has answered it already"
+    assert case_of(database).post_id == found[again.native_id].id
+    assert replies(database) == []
+
+
+def test_it_leaves_the_night_post_alone_that_a_colleague_answered_before_the_opening(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    night = at("2026-11-23 08:30")  # a Monday, half an hour before opening
+    clock.advance_to(night)
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network, closed_notice=False)
+    asked = network.publishes(post("Gdzie paczka?", when=night))
+    network.answers_by_hand(asked, "Już jedzie.", when=at("2026-11-23 08:50"))
+
+    run_stepped(desk, clock, until=at("2026-11-23 10:00"))
+
+    assert replies(database) == []
+    assert [row.reason for row in posts(database) if not row.ours] == [
+        "already-answered: a person has answered it already"
+    ]
+    assert {row.state for row in cases(database)} <= {"answered"}
+
+
 def test_it_stops_at_an_authors_hourly_limit_inside_one_batch(
     database: Database, shop: Profile, clock: SteppedClock
 ) -> None:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from social.domain.assessment import Head, Sentiment, Urgency
+from social.domain.assessment import Head, ModelIdentity, Sentiment, Urgency
 from social.domain.post import ProfileMode
 from social.domain.reply import ReplyKind, ReplyState, SentBy
+from social.reports.buckets import By
 from social.reports.counts import Counts
-from social.reports.report import SentimentReport
+from social.reports.queries import SentimentQuery
+from social.reports.report import SentimentReport, make_report
 from social.store import profiles
 from social.store.mapping import assessment_values
 from social.store.session import Database
@@ -30,6 +33,7 @@ from social.store.tables import (
     ReplyRow,
     UserRow,
 )
+from tests.cast import WARSAW, at
 from tests.factories import assessment
 
 HOUR = timedelta(hours=1)
@@ -115,6 +119,37 @@ def write(database: Database, past: Past, *, since: datetime) -> str:
         assert profile is not None
         _Writing(session, past, profile.id, profile.brand_id).all()
     return past.name
+
+
+def _judged(when: str, sentiment: Sentiment, **more: Any) -> Asked:
+    return Asked(at=at(when), judged=(Judged(sentiment=sentiment, urgency=Urgency.HIGH),), **more)
+
+
+def made(database: Database, by: By) -> SentimentReport:
+    """A week with something of each kind in it."""
+    past = Past(
+        asked=(
+            _judged("2026-11-16 10:00", Sentiment.NEGATIVE),
+            _judged("2026-11-16 12:00", Sentiment.NEGATIVE, conversation=1, deleted=True),
+            _judged("2026-11-18 10:00", Sentiment.POSITIVE, conversation=2, ignored=True),
+            Asked(at=at("2026-11-22 23:59"), conversation=3),
+        ),
+        replied=(Replied(at=at("2026-11-16 10:40")),),
+    )
+    name = write(database, past, since=at("2026-11-01 08:00"))
+    query = SentimentQuery(
+        from_day=date(2026, 11, 16), to_day=date(2026, 11, 23), by=by, time_zone=WARSAW, profiles=(name,)
+    )
+    with database.read() as session:
+        return make_report(session, query, now=at("2026-11-24 09:00"))
+
+
+def with_names(report: SentimentReport, name: str) -> SentimentReport:
+    """The same report of a profile, a network and a model that are called so."""
+    told = replace(
+        report.provenance, profiles={name: name}, models={ModelIdentity(id=name, version=name): 3}, source=name
+    )
+    return replace(report, provenance=told)
 
 
 class _Writing:
@@ -314,8 +349,8 @@ def _outcome(item: Asked, past: Past, answers: Sequence[tuple[int, datetime]], n
 def by_hand(counted: Sequence[tuple[datetime, Counts]], zone: ZoneInfo, form: str) -> dict[str, Counts]:
     """Summed by what ``strftime`` makes of the local time: ``%Y-%m-%d``, ``%G-W%V``, ``%a %H:00``."""
     rows: dict[str, Counts] = {}
-    for at, counts in counted:
-        label = at.astimezone(zone).strftime(form)
+    for moment, counts in counted:
+        label = moment.astimezone(zone).strftime(form)
         rows[label] = rows.get(label, Counts()) + counts
     return rows
 

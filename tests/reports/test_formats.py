@@ -7,66 +7,32 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import openpyxl
 import pytest
 
-from social.domain.assessment import ModelIdentity, Sentiment, Urgency
 from social.domain.errors import DyzurError
 from social.reports.buckets import By
 from social.reports.files import replacing
 from social.reports.formats import csv as csv_format
 from social.reports.formats import json as json_format
 from social.reports.formats import xlsx as xlsx_format
-from social.reports.queries import SentimentQuery
-from social.reports.report import SentimentReport, make_report
+from social.reports.report import SentimentReport
 from social.reports.wording import ALL_COLUMNS, BUCKET_COLUMNS, COUNT_COLUMNS
 from social.store.session import Database
-from tests.cast import WARSAW, at
-from tests.reports.happened import CANARY, Asked, Judged, Past, Replied, write
+from tests.cast import at
+from tests.reports.happened import CANARY, made, with_names
 
 KEYS = [column.key for column in COUNT_COLUMNS]
 FORMULA = '=HYPERLINK("http://evil.invalid";"click")'
 
 
-def judged(when: str, sentiment: Sentiment, **more: Any) -> Asked:
-    return Asked(at=at(when), judged=(Judged(sentiment=sentiment, urgency=Urgency.HIGH),), **more)
-
-
 @pytest.fixture
 def report(database: Database) -> SentimentReport:
     return made(database, By.DAY)
-
-
-def made(database: Database, by: By) -> SentimentReport:
-    """A week with something of each kind in it."""
-    past = Past(
-        asked=(
-            judged("2026-11-16 10:00", Sentiment.NEGATIVE),
-            judged("2026-11-16 12:00", Sentiment.NEGATIVE, conversation=1, deleted=True),
-            judged("2026-11-18 10:00", Sentiment.POSITIVE, conversation=2, ignored=True),
-            Asked(at=at("2026-11-22 23:59"), conversation=3),
-        ),
-        replied=(Replied(at=at("2026-11-16 10:40")),),
-    )
-    name = write(database, past, since=at("2026-11-01 08:00"))
-    query = SentimentQuery(
-        from_day=date(2026, 11, 16), to_day=date(2026, 11, 23), by=by, time_zone=WARSAW, profiles=(name,)
-    )
-    with database.read() as session:
-        return make_report(session, query, now=at("2026-11-24 09:00"))
-
-
-def with_names(report: SentimentReport, name: str) -> SentimentReport:
-    """The same report of a profile, a network and a model that are called so."""
-    told = replace(
-        report.provenance, profiles={name: name}, models={ModelIdentity(id=name, version=name): 3}, source=name
-    )
-    return replace(report, provenance=told)
 
 
 def read_csv(content: bytes, *, excel_pl: bool = False) -> list[dict[str, str]]:

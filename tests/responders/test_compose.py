@@ -169,6 +169,19 @@ def test_a_hand_over_says_when_people_are_there() -> None:
     assert "Zespół wraca w poniedziałek o 9:00." in text(ReplyKind.HAND_OVER, opening=MONDAY, at=NIGHT)
 
 
+@pytest.mark.parametrize(("language", "words"), [("pl", "w poniedziałek o 9:00"), ("en", "on Monday at 9:00")])
+def test_a_hand_over_at_night_never_leaves_the_opening_out(language: str, words: str) -> None:
+    recent: list[str] = []
+    for _ in range(5):
+        found = composed(
+            ReplyKind.HAND_OVER, opening=MONDAY, at=NIGHT, language=language, recent_variants=tuple(recent)
+        )
+        assert found is not None
+        assert words in found.text
+        recent.insert(0, found.variant)
+    assert len(set(recent)) == 2
+
+
 def test_a_hand_over_that_tells_no_hours_cannot_go_stale() -> None:
     recent: list[str] = []
     for _ in range(4):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from responders.policy import POLICY_VERSION, TABLE, decide
-from social.domain.assessment import SILENT_FLAGS, Flag, Head, Sentiment, Urgency
+from social.domain.assessment import SILENT_FLAGS, Assessment, Flag, Head, Sentiment, Urgency
 from social.domain.decision import AuthorFacts, ConversationFacts, Outcome
 from social.domain.post import PostKind, ProfileMode
 from social.domain.reply import ReplyKind
@@ -416,6 +416,45 @@ def test_a_thank_you_after_a_persons_answer_brings_no_case_back() -> None:
     thanks = assessment(needs_reply=False, urgency=Urgency.LOW)
     decision = decide(snapshot(NOON, conversation=answered, judged=thanks), NOON)
     assert (decision.outcome, decision.rule) == (Outcome.IGNORED, "no-answer-needed")
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        assessment(),
+        assessment(urgency=Urgency.CRITICAL, flags={Flag.SAFETY}),
+        assessment(flags={Flag.WANTS_HUMAN}),
+        assessment(abstained={Head.FLAGS}),
+    ],
+    ids=["question", "danger", "wants a human", "unsure"],
+)
+@pytest.mark.parametrize("history", [False, True])
+def test_what_a_person_answered_before_it_was_judged_opens_no_case_and_rings_nobody(
+    judged: Assessment, history: bool
+) -> None:
+    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
+    asked = customer_post(NOON, history=history)
+    decision = decide(snapshot(NOON, post=asked, judged=judged, conversation=answered), NOON + 6 * MINUTE)
+    assert (decision.rule, decision.outcome, decision.alert) == ("already-answered", Outcome.IGNORED, False)
+    assert decision.reply is None
+
+
+def test_what_was_written_or_changed_after_a_persons_answer_still_waits() -> None:
+    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
+    later = customer_post(NOON + 6 * MINUTE)
+    changed = customer_post(NOON, edited_at=NOON + 6 * MINUTE)
+    changed_before = customer_post(NOON, edited_at=NOON + MINUTE)
+    rules = [
+        decide(snapshot(NOON, post=asked, conversation=answered), NOON + 7 * MINUTE).rule
+        for asked in (later, changed, changed_before)
+    ]
+    assert rules == ["automation-ended", "automation-ended", "already-answered"]
+
+
+def test_stop_is_heard_even_where_a_person_has_answered_it() -> None:
+    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
+    decision = decide(snapshot(NOON, judged=assessment(flags={Flag.OPT_OUT}), conversation=answered), NOON + 6 * MINUTE)
+    assert (decision.rule, decision.opt_out) == ("already-answered", True)
 
 
 def test_the_robot_does_not_cut_in_between_two_customers() -> None:

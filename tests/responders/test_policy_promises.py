@@ -59,6 +59,7 @@ def situations(draw: st.DrawFn) -> tuple[Snapshot, datetime]:
         handed_over=draw(rarely),
         silenced=draw(rarely),
         person_acting=draw(rarely),
+        answered_at=posted + MINUTE * draw(st.integers(-60, 60)) if draw(rarely) else None,
         automatic_replies=draw(st.integers(0, 2)),
     )
     drawn = snapshot(
@@ -180,7 +181,11 @@ def test_in_a_crisis_the_robot_says_what_a_person_approved_and_nothing_else_but_
 def test_nobody_who_needs_a_person_is_lost(situation: tuple[Snapshot, datetime]) -> None:
     view, decision = situation[0], decide(*situation)
     human = not (view.post.ours or view.author.is_bot or NOBODY_FLAGS & view.assessment.flags)
-    if human and (view.assessment.needs_reply or view.assessment.urgency.at_least(Urgency.HIGH)):
+    at = view.conversation.answered_at
+    answered = at is not None and at > view.post.created_at
+    if answered:
+        assert decision.reply is None
+    if human and not answered and (view.assessment.needs_reply or view.assessment.urgency.at_least(Urgency.HIGH)):
         assert decision.escalate
         fresh = not view.post.history
         assert decision.alert or view.assessment.urgency is not Urgency.CRITICAL or not fresh
