@@ -8,6 +8,7 @@ chooses itself, so that the server refuses a second copy. Facts marked "seen" we
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -39,6 +40,7 @@ from social.ports import (
     ConnectorContext,
     Cursor,
     Goes,
+    HistoryReach,
     Idempotency,
     Inspection,
     LengthUnit,
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     import requests
     from atproto import Client, Session, SessionEvent
 
+log = logging.getLogger(__name__)
+
 POST = "app.bsky.feed.post"
 #: What a notification must be about to be a customer's post; likes, follows and reposts are none.
 REASONS = {"mention": PostKind.MENTION, "quote": PostKind.QUOTE, "reply": PostKind.REPLY}
@@ -71,6 +75,8 @@ OVERLAP = timedelta(minutes=10)
 SWEEP_EVERY, SWEEP_BACK = timedelta(hours=1), timedelta(hours=24)
 #: Ids kept in the cursor to tell new posts of the overlap from known ones; beyond it some come twice, none is lost.
 MOST_SEEN = 2000
+#: How often a walk into the past begins anew where the network forgets its place, before it ends there.
+WALKS_AGAIN = 2
 #: What ``since`` is where the first poll found nothing: whatever comes, however late, is new.
 BEGINNING = "1970-01-01T00:00:00.000Z"
 RENEWED_PART, RENEWED_FOR = "session", "session_for"
@@ -199,7 +205,21 @@ class BlueskyConnector:
     Settings: ClassVar[type[BaseModel]] = BlueskySettings
     credential_parts: ClassVar[tuple[str, ...]] = ("app_password",)
     # The official app edits nothing, but other clients can overwrite a record; the AppView shows the new text ("seen").
-    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        threads=True,
+        own_reply_lookup=True,
+        edits=True,
+        deletions=True,
+        history=HistoryReach(
+            posts=None,
+            own_posts=None,
+            days=None,
+            page=100,
+            note="Bluesky names no limit for notifications and the account's own posts: they are read until they end.",
+            source="lexicons app.bsky.notification.listNotifications and app.bsky.feed.getAuthorFeed",
+            as_of=date(2026, 11, 22),
+        ),
+    )
     reply_rules: ClassVar[ReplyRules] = ReplyRules(
         length_limit=300,
         length_unit=LengthUnit.GRAPHEMES,
@@ -265,6 +285,10 @@ class BlueskyConnector:
     def open(cls, context: ConnectorContext) -> BlueskyConnector:
         return cls(context)
 
+    @property
+    def threads_add_nothing(self) -> bool:
+        return False
+
     def identity(self) -> Author:
         if self._me is None:
             self._sign_in(stale=None)
@@ -308,9 +332,7 @@ class BlueskyConnector:
 
         An account that our account mutes, blocks or is blocked by is left out by the network itself.
         """
-        streams = {"customers": self._notifications}
-        if self._options.watch_own_posts:
-            streams["own"] = self._own_posts
+        streams = self._streams()
         walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
         posts: list[FetchedPost] = []
         quarantined: list[Quarantined] = []
@@ -326,6 +348,39 @@ class BlueskyConnector:
             quarantined=tuple(quarantined),
             cursor={stream: asdict(walk) for stream, walk in walks.items()},
             more=any(walk.token for walk in walks.values()),
+        )
+
+    def _streams(self) -> Mapping[str, Callable[[str | None], tuple[object, str | None]]]:
+        """What is walked: name -> a call that takes the place to go on from."""
+        streams = {"customers": self._notifications}
+        if self._options.watch_own_posts:
+            streams["own"] = self._own_posts
+        return streams
+
+    def history(self, since: datetime, cursor: Cursor | None) -> Page:
+        """Our own posts, so that an answer is known before what it answers, then what was addressed to us."""
+        streams = self._streams()
+        kept = cursor or {"left": ["own", "customers"]}
+        if kept["left"][0] not in streams:  # our own posts: the option may have changed meanwhile
+            kept = {"left": kept["left"][1:]}
+        left, again = list(kept["left"]), kept.get("again", 0)
+        walk = replace(_Walk.resumed(kept.get("walk")), floor=_iso(since))
+        walk, posts, quarantined = self._step(streams[left[0]], walk, first=False)
+        if walk.token is not None:
+            rest = {"left": left, "walk": asdict(walk), "again": again}
+        elif walk.since is None and again < WALKS_AGAIN:
+            # the network forgot its own token, or went in a circle: from the top, some posts come a second time
+            rest = {"left": left, "walk": asdict(walk), "again": again + 1}
+        else:
+            if walk.since is None:
+                log.error("%s: the pages of %s go in a circle; the walk ends here.", self._resource, left[0])
+            rest = {"left": left[1:]}
+        found = [post for post in posts if post.created_at >= since]
+        return Page(
+            posts=tuple(sorted(found, key=lambda post: (post.created_at, post.native_id))),
+            quarantined=tuple(quarantined),
+            cursor=rest,
+            more=bool(rest["left"]),
         )
 
     def _step(

@@ -42,6 +42,7 @@ from social.ports import (
     ConnectorContext,
     Cursor,
     Goes,
+    HistoryReach,
     Idempotency,
     Inspection,
     LengthUnit,
@@ -80,6 +81,12 @@ COMMENTS_PAGE = 100
 THREAD_PAGES = 10
 #: A walk back to a water mark that is longer goes in a circle: 20,000 comments.
 LONGEST_WALK = 200
+#: Posts of an edge that a page of history brings, each with its newest comments.
+HISTORY_POSTS = 25
+#: An old post may have comments of the time that is read: so much older ones are looked under.
+LOOKED_UNDER = timedelta(days=90)
+#: How often an edge is read anew where the network forgets its place.
+WALKS_AGAIN = 2
 #: The network's ``ids`` parameter takes 50.
 IDS_AT_ONCE = 50
 #: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that slid off.
@@ -151,6 +158,10 @@ class FacebookSettings(kit.NetworkSettings):
 
     base_url: str = ORIGIN
     graph_version: str = Field(default="v25.0", pattern=r"^v[0-9]{1,2}\.[0-9]$")
+
+
+class _Invalid(Unreachable):
+    """A parameter is not valid: a place in an edge that is no longer good."""
 
 
 class _Missing(Unreachable):
@@ -279,7 +290,22 @@ class FacebookConnector:
     Options: ClassVar[type[BaseModel]] = FacebookOptions
     Settings: ClassVar[type[BaseModel]] = FacebookSettings
     credential_parts: ClassVar[tuple[str, ...]] = ("access_token", "app_secret")
-    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        threads=True,
+        own_reply_lookup=True,
+        edits=True,
+        deletions=True,
+        history=HistoryReach(
+            posts=None,
+            own_posts=None,
+            days=None,
+            page=HISTORY_POSTS,
+            note="Facebook shows about 600 of a page's posts a year, and names no limit for their comments. These are looked "
+            f"for under posts up to {LOOKED_UNDER.days} days older than the day that is asked for.",
+            source="https://developers.facebook.com/docs/graph-api/reference/page/published_posts",
+            as_of=date(2026, 11, 26),
+        ),
+    )
     reply_rules: ClassVar[ReplyRules] = ReplyRules(
         length_limit=8000,
         length_unit=LengthUnit.CHARACTERS,
@@ -441,6 +467,10 @@ class FacebookConnector:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
+    @property
+    def threads_add_nothing(self) -> bool:
+        return False
+
     def identity(self) -> Author:
         if self._me is None:
             self._me = self._who()
@@ -549,6 +579,59 @@ class FacebookConnector:
         after = told if isinstance(told, str) and told else None
         raw = [item for item in items or () if isinstance(item, dict)]
         return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
+
+    def history(self, since: datetime, cursor: Cursor | None) -> Page:
+        """An edge after the other, each from its newest post back; after a page the further comments of its posts. The
+        cursor's ``walks`` are what is left to read, the next one first."""
+        self._slow_down()
+        kept = cursor or {"walks": [{"node": edge, "after": None, "pages": 0} for edge in self._edges()]}
+        walk, *left = kept["walks"]
+        again = kept.get("again", 0)
+        read: list[_Items] = []
+        more: list[dict[str, Any]] = []
+        try:
+            read, more = self._back(walk, since)
+        except _Missing:
+            pass  # deleted since, and its comments with it
+        except _Invalid:
+            if walk["after"] is None or again >= WALKS_AGAIN:
+                raise
+            # the place has ended, as it may over a restart: from the newest, some posts come a second time
+            more, again = [{**walk, "after": None}], again + 1
+        found = {post.native_id: post for items in read for post in items.posts if post.created_at >= since}
+        walks = [*more, *left]
+        return Page(
+            posts=tuple(sorted(found.values(), key=lambda post: (post.created_at, post.native_id))),
+            quarantined=tuple(bad for items in read for bad in items.quarantined),
+            cursor={"walks": walks, "again": again},
+            more=bool(walks),
+        )
+
+    def _back(self, walk: Mapping[str, Any], since: datetime) -> tuple[list[_Items], list[dict[str, Any]]]:
+        """One request of a walk into the past: what it brought, and the walks that go on from there."""
+        node, after = walk["node"], walk["after"]
+        if node not in EDGES:
+            page = self._comments(node, after=after)
+            return [page], self._further(walk, page, since)
+        page = self._posts(node, limit=HISTORY_POSTS, after=after)
+        found, more = [page], []
+        for item in page.raw:
+            post_id = item.get("id")
+            if isinstance(post_id, str):
+                comments = self._embedded(post_id, item.get("comments"))
+                found.append(comments)
+                more += self._further({"node": post_id, "after": None, "pages": 0}, comments, since)
+        return found, [*more, *self._further(walk, page, since - LOOKED_UNDER)]
+
+    def _further(self, walk: Mapping[str, Any], page: _Items, floor: datetime) -> list[dict[str, Any]]:
+        """The walk behind ``page``, where that did not end or reach ``floor``."""
+        oldest = min((post.created_at for post in page.posts), default=None)
+        if page.after is None or (oldest is not None and oldest < floor):
+            return []
+        if page.after == walk["after"] or walk["pages"] >= LONGEST_WALK:
+            log.error("%s: the pages of %s go in a circle; the walk ends here.", self._resource, walk["node"])
+            return []
+        return [{"node": walk["node"], "after": page.after, "pages": walk["pages"] + 1}]
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         self._slow_down()
@@ -703,7 +786,7 @@ class FacebookConnector:
         if not publishes:
             if code in PERMISSION or code == ABUSE:
                 return CredentialsExpired(said, resource=at, next_step="Give the page token its permissions back.")
-            return (_Missing if missing else Unreachable)(said, resource=at)
+            return (_Missing if missing else _Invalid if code == INVALID else Unreachable)(said, resource=at)
         if code == DUPLICATE:
             # our own first attempt may be the original, so this is no "no"
             return Uncertain(said, resource=at)

@@ -46,6 +46,7 @@ from social.ports import (
     ConnectorContext,
     Cursor,
     Goes,
+    HistoryReach,
     Idempotency,
     Inspection,
     LengthUnit,
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
     import requests
 
     from connectors.session import NetworkSession
+
+log = logging.getLogger(__name__)
 
 ORIGIN = "https://api.twitter.com"  # built into tweepy
 POST_FIELDS = [
@@ -87,6 +90,8 @@ LOOKUP_SIZE = 100
 OWN_PAGES = 10
 #: The network keeps 800 mentions and 3,200 own posts; a walk that is longer goes in a circle.
 LONGEST_WALK = 60
+#: No post is older; the network takes no earlier ``start_time``.
+FIRST_POST_AT = datetime(2010, 11, 6, tzinfo=UTC)
 #: A post may be edited for up to an hour after it was written.
 EDIT_WINDOW = timedelta(hours=2)
 RENEW_BEFORE = timedelta(minutes=2)
@@ -191,7 +196,22 @@ class TwitterConnector:
     Options: ClassVar[type[BaseModel]] = TwitterOptions
     Settings: ClassVar[type[BaseModel]] = TwitterSettings
     credential_parts: ClassVar[tuple[str, ...]] = ("access_token",)
-    capabilities: ClassVar[Capabilities] = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        threads=True,
+        own_reply_lookup=True,
+        edits=True,
+        deletions=True,
+        history=HistoryReach(
+            posts=800,
+            own_posts=3200,
+            days=None,
+            page=PAGE_SIZE,
+            note="X shows an account its newest 800 mentions and its own newest 3,200 posts. Searches are not repeated; with "
+            "expand_authors every author costs $0.010 more.",
+            source="https://docs.x.com/x-api/posts/timelines/migrate/overview",
+            as_of=date(2026, 11, 26),
+        ),
+    )
     reply_rules: ClassVar[ReplyRules] = ReplyRules(
         length_limit=280,
         length_unit=LengthUnit.X_WEIGHTED,
@@ -305,6 +325,11 @@ class TwitterConnector:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
+    @property
+    def threads_add_nothing(self) -> bool:
+        """Both read our own timeline; a thread reads it back to the customer's post, which is dear for an old case."""
+        return self._options.watch_own_posts and not self._options.read_conversations
+
     def identity(self) -> Author:
         if self._me is None:
             self._me = self._who()
@@ -388,6 +413,42 @@ class TwitterConnector:
         newest = kit.mapping(answer.get("meta")).get("newest_id")
         walk = walk.seen([*_ids(answer.get("data")), *_ids([{"id": newest}])])
         return answer, walk.turned(_next_place(answer), stop=first)
+
+    def history(self, since: datetime, cursor: Cursor | None) -> Page:
+        """Our own posts, so that an answer is known before what it answers, then the mentions."""
+        streams = self._streams()
+        kept = cursor or {"left": ["own", "mentions"]}
+        if kept["left"][0] not in streams:  # our own posts: the option may have changed meanwhile
+            kept = {"left": kept["left"][1:]}
+        left = list(kept["left"])
+        token, until, below = kept.get("token"), kept.get("until"), kept.get("below")
+        # an edit keeps a post's first time and has a newer id, so the network's own limit leaves none out
+        asked = {"start_time": max(since, FIRST_POST_AT), "max_results": PAGE_SIZE, **self._fields()}
+        call = streams[left[0]]
+        try:
+            answer = self._read(call, token, until_id=until, **asked)
+        except _BadRequest:
+            if token is None or below is None:
+                raise
+            # the paging token has ended, as it may over a restart; the id of the oldest post that was read never does
+            token, until = None, below
+            answer = self._read(call, None, until_id=until, **asked)
+        posts, quarantined = self._items(answer)
+        place, pages = _next_place(answer), kept.get("pages", 0) + 1
+        if place is not None and (place == token or pages >= LONGEST_WALK):
+            log.error("%s: the pages of %s go in a circle; the walk ends here.", self._resource, left[0])
+            place = None
+        following: dict[str, Any] = {"left": left[1:]}
+        if place is not None:
+            below = min([*_ids(answer.get("data")), *filter(None, [below])], key=_age, default=None)
+            following = {"left": left, "token": place, "until": until, "below": below, "pages": pages}
+        found = [post for post in posts if post.created_at >= since]
+        return Page(
+            posts=tuple(sorted(found, key=lambda post: (post.created_at, _age(post.native_id)))),
+            quarantined=tuple(quarantined),
+            cursor=following,
+            more=bool(following["left"]),
+        )
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         wanted = {_current(post): post.native_id for post in posts}

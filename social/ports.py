@@ -146,6 +146,20 @@ class ReplyRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReach:
+    """How far back a network lets an account read, where that was read, and when it was true. ``None``: it names no limit.
+    ``page`` is what one request brings at most; ``note`` is for people."""
+
+    posts: int | None  # the newest so many posts of customers ...
+    own_posts: int | None  # ... and of our own
+    days: int | None
+    page: int
+    note: str
+    source: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a connector can tell. The engine never guesses around a missing one."""
 
@@ -153,6 +167,7 @@ class Capabilities:
     own_reply_lookup: bool
     edits: bool
     deletions: bool
+    history: HistoryReach
     private_channel: bool = False
 
 
@@ -322,6 +337,12 @@ class Connector(Protocol):
         """Validate options, settings and credential (``ConfigurationError`` names what is wrong); no network use."""
         ...
 
+    @property
+    def threads_add_nothing(self) -> bool:
+        """Whether ``fetch`` brings all that ``thread`` could show, so that the regular look for answers in the network's app
+        need not pay for threads. Just before a text goes out the thread is read all the same."""
+        ...
+
     def identity(self) -> Author:
         """Who we are on the network (our own account)."""
         ...
@@ -333,6 +354,12 @@ class Connector(Protocol):
     def fetch(self, cursor: Cursor | None) -> Page:
         """What is new since ``cursor``, oldest first within a page, our own posts included where the network shows them.
         ``None`` is the first poll: the newest page or two, enough to set the water mark."""
+        ...
+
+    def history(self, since: datetime, cursor: Cursor | None) -> Page:
+        """Customers' posts that address us and our own ones, as ``fetch`` shapes them and not older than ``since`` (aware):
+        one request, a page further back with each call (oldest first within it). ``None`` begins at the newest. The cursor
+        is not that of ``fetch``; it survives a restart, and goes with the ``since`` that it was made for."""
         ...
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:

@@ -27,10 +27,12 @@ from social.ports import (
     Clock,
     ConnectorContext,
     Cursor,
+    HistoryReach,
     Idempotency,
     Inspection,
     LengthUnit,
     Page,
+    Price,
     Quota,
     ReplyRules,
     RuleSource,
@@ -46,7 +48,16 @@ FAKE_RULES = ReplyRules(
     read_lag=timedelta(0),
     sources=(RuleSource(rule="summoned_only", source="the fake network's own handbook", as_of=date(2026, 1, 1)),),
 )
-FAKE_CAPABILITIES = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True)
+FAKE_REACH = HistoryReach(
+    posts=500,
+    own_posts=None,
+    days=None,
+    page=50,
+    note="The fake network shows the newest 500 posts.",
+    source="the fake network's own handbook",
+    as_of=date(2026, 1, 1),
+)
+FAKE_CAPABILITIES = Capabilities(threads=True, own_reply_lookup=True, edits=True, deletions=True, history=FAKE_REACH)
 
 
 class Killed(BaseException):
@@ -85,6 +96,7 @@ class FakeConnector:
     Options: ClassVar[type[BaseModel]] = NoOptions
     Settings: ClassVar[type[BaseModel]] = NoOptions
     credential_parts: ClassVar[tuple[str, ...]] = ()
+    prices: ClassVar[tuple[Price, ...]] = ()
 
     def __init__(
         self,
@@ -99,6 +111,7 @@ class FakeConnector:
         self.account = account
         self.reply_rules = rules
         self.capabilities = capabilities
+        self.threads_add_nothing = False
         self.page_size = page_size
         self.verdict: Verdict = ALLOWED
         self.lookup_blind = False
@@ -188,6 +201,23 @@ class FakeConnector:
             quarantined=unreadable,
         )
         self._after("fetch")
+        return page
+
+    def history(self, since: datetime, cursor: Cursor | None) -> Page:
+        self._call("history")
+        self._surface()
+        end = int(cursor["before"]) if cursor else len(self._timeline)
+        start = max(0, end - self.page_size)
+        found = [self._posts[id_] for id_ in self._timeline[start:end] if id_ not in self._gone]
+        unreadable = tuple(self._unreadable)
+        self._unreadable.clear()
+        page = Page(
+            posts=tuple(post for post in found if post.created_at >= since),
+            cursor={"before": start},
+            more=start > 0 and all(post.created_at >= since for post in found),
+            quarantined=unreadable,
+        )
+        self._after("history")
         return page
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:

@@ -335,8 +335,8 @@ def _page(
     else:
         left = [post for post in posts if (post.sequence < place if descending else post.sequence > place)]
     shown = left[: int(limit)]
-    if request.fault("empty-page"):
-        return {"data": []}
+    if left and request.fault("empty-page"):
+        return {"data": [], "paging": _paging_to(request, left[0].sequence + (1 if descending else -1))}
     body: dict[str, Any] = {"data": [], "paging": _paging(request, shown, more=len(left) > len(shown))}
     if request.fault("reorder"):
         random.Random(len(shown)).shuffle(shown)
@@ -351,13 +351,19 @@ def _page(
 def _paging(request: SimulatedRequest | None, shown: Sequence[WorldPost], *, more: bool) -> dict[str, Any]:
     if not shown:
         return {}
-    after = f"c{shown[-1].sequence}"
-    paging: dict[str, Any] = {"cursors": {"before": f"c{shown[0].sequence}", "after": after}}
-    if more:
-        query = {name: values[0] for name, values in request.query.items()} if request is not None else {}
-        address = f"{request.base_url}{request.path}" if request is not None else "https://graph.facebook.com/"
-        paging["next"] = f"{address}?{urlencode({**query, 'after': after})}"
-    return paging
+    before = f"c{shown[0].sequence}"
+    if not more:
+        return {"cursors": {"before": before, "after": f"c{shown[-1].sequence}"}}
+    paging = _paging_to(request, shown[-1].sequence)
+    return {**paging, "cursors": {"before": before, **paging["cursors"]}}
+
+
+def _paging_to(request: SimulatedRequest | None, place: int) -> dict[str, Any]:
+    """There is more behind ``place``; an empty page may say so too, where the network left all of it out."""
+    after = f"c{place}"
+    query = {name: values[0] for name, values in request.query.items()} if request is not None else {}
+    address = f"{request.base_url}{request.path}" if request is not None else "https://graph.facebook.com/"
+    return {"cursors": {"after": after}, "next": f"{address}?{urlencode({**query, 'after': after})}"}
 
 
 def _comment(request: SimulatedRequest, world: World, node: str) -> dict[str, Any]:

@@ -168,22 +168,24 @@ class TwitterDialect:
                 name = "mentions" if timeline.group(2) == "mentions" else "own"
                 if timeline.group(1) != str(brand.number):
                     raise Refusal(403, "Only the account itself may read this here.")
-                return name, lambda: _page(
-                    request, world, _timeline(world, name, request.param("since_id") or "0"), reach=REACH[name]
-                )
+                return name, lambda: _page(request, world, _timeline(world, name, request), reach=REACH[name])
         raise Refusal(404, f"There is no {request.method} {request.path}.", title="Not Found Error")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _timeline(world: World, name: str, since_id: str) -> list[WorldPost]:
-    """What is newer than ``since_id``, by the newest version of each post."""
+def _timeline(world: World, name: str, request: SimulatedRequest) -> list[WorldPost]:
+    """What is newer than ``since_id`` and not older than ``start_time``, by the newest version of each post."""
+    since_id = request.param("since_id") or "0"
     since = int(since_id) & SEQUENCE_MASK if since_id.isdigit() else 0
+    start = request.param("start_time")
+    oldest = datetime.fromisoformat(start) if start else datetime.min.replace(tzinfo=UTC)
+    posts = world.by_author(NETWORK, BRAND) if name == "own" else world.posts(NETWORK)
+    fresh = [post for post in posts if _newest(post) >= since and _written_at((post, len(post.edits))) >= oldest]
     if name == "own":
-        return [post for post in world.by_author(NETWORK, BRAND) if _newest(post) >= since]
-    fresh = [post for post in world.posts(NETWORK) if not post.ours and _newest(post) >= since]
-    return [post for post in fresh if post.mentions_brand or _answers_brand(world, post)]
+        return fresh
+    return [post for post in fresh if not post.ours and (post.mentions_brand or _answers_brand(world, post))]
 
 
 def _newest(post: WorldPost) -> int:
@@ -241,6 +243,8 @@ def _page(
     newest = sorted(posts, key=_newest, reverse=True)[:reach]
     since = int(request.param("since_id") or 0)
     below = int(token[1:]) if token and not request.fault("duplicate-page") else None
+    if until := request.param("until_id"):
+        below = int(until) if below is None else min(below, int(until))
     asked = [(post, len(post.edits)) for post in newest if _newest(post) >= since & SEQUENCE_MASK]
     asked = [version for version in asked if since < _number(version) and (below is None or _number(version) < below)]
     shown = asked[: int(size)]

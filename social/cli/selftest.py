@@ -27,8 +27,6 @@ from social.store.tables import EscalationRow
 WEEK = 7
 #: So long before each full hour somebody looks into the apps; the desk polls at the full hour.
 JUST_BEFORE = timedelta(minutes=5)
-#: The customers of this network hear nothing outside hours, so that this side of the rules is tried too.
-WITHOUT_NOTICE = "bluesky"
 
 
 @dataclass(slots=True)
@@ -87,7 +85,8 @@ def _adapted(settings: Settings) -> Settings:
         profile.model_copy(
             update={
                 "poll_every": timedelta(minutes=10),
-                "closed_notice": profile.closed_notice and profile.connector != WITHOUT_NOTICE,
+                # customers of the last one hear nothing outside hours, so that this side of the rules is tried too
+                "closed_notice": profile.closed_notice and profile != settings.profiles[-1],
             }
         )
         for profile in settings.profiles

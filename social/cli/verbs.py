@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         Verb(
             "replay", "social.cli.replay", "Real conversations of the past through the desk: what would have happened."
         ),
+        Verb("backfill", "social.cli.backfill", "Read a profile's past and judge it for the reports; never answer it."),
         Verb("poll", "social.cli.poll", "Ask one network once and show what is new there."),
         Verb(
             "export",

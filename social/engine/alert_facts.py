@@ -113,7 +113,7 @@ def news_of(
         case_id=case.id if case is not None else None,
         reply_id=alert.subject if alert.kind == UNKNOWN else "",
         waiting_since=waiting,
-        deadline_at=case.deadline_at if case is not None else desk.token_ends.get(alert.profile_id or 0),
+        deadline_at=case.deadline_at if case is not None else profile.access_ends_at if profile is not None else None,
         excerpt=newest.text if newest is not None and on_call.excerpt else "",
         permalink=(newest.permalink or "") if newest is not None else "",
         link=f"{on_call.address}{page}" if on_call.address else "",

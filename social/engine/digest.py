@@ -81,7 +81,7 @@ def _plan(
     desk: Desk, on_call: OnCall, brand: str, people: list[Person], opening: datetime, about: str, now: datetime
 ) -> None:
     with desk.database.write() as session:
-        news = news_of(session, desk, on_call, brand, opening, now=now)
+        news = news_of(session, on_call, brand, opening, now=now)
         if news is None:
             return  # no profile of this brand was ever watched
         for person in people:
@@ -90,9 +90,7 @@ def _plan(
     log.info("digest       of %s for %s", brand, ", ".join(person.name for person in people))
 
 
-def news_of(
-    session: Session, desk: Desk, on_call: OnCall, brand: str, opening: datetime, *, now: datetime
-) -> DigestNews | None:
+def news_of(session: Session, on_call: OnCall, brand: str, opening: datetime, *, now: datetime) -> DigestNews | None:
     """What is true of ``brand`` at ``now``; ``None`` for a brand that the database does not know."""
     brand_id = session.execute(select(c(BrandRow).id).where(c(BrandRow).name == brand)).scalar()
     if brand_id is None:
@@ -133,7 +131,7 @@ def news_of(
         tokens=[
             (row.name, ends)
             for row in profiles
-            if (ends := desk.token_ends.get(row.id or 0)) is not None and ends <= now + TOKEN_ENDS_SOON
+            if (ends := row.access_ends_at) is not None and ends <= now + TOKEN_ENDS_SOON
         ],
         link=on_call.address,
     )

@@ -64,7 +64,8 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
             raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
         _record_one_by_one(desk, claimed, assessments, cleared, now)
-    look_for_crises(desk, now)  # before any of the texts that were just planned goes out
+    if desk.rings:
+        look_for_crises(desk, now)  # before any of the texts that were just planned goes out
     return len(claimed.ids)
 
 
@@ -176,7 +177,8 @@ def _record(
     _end_automation(session, post, decision, now)
     if decision.escalate:
         case = _open_case(desk, session, post, decision, now)
-        grouping.join_and_ring(session, live, case, decision, assessment, crisis, now)
+        if desk.rings:
+            grouping.join_and_ring(session, live, case, decision, assessment, crisis, now)
     said = ""
     if decision.reply is not None:
         said = plan(session, live, post, decision, decision.reply, assessment, statement, now)

@@ -128,7 +128,7 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
     if opened:
         found = live.connector.refresh([ref for _, ref in opened])
         threads: dict[str, FetchedPost] = {}
-        if live.connector.capabilities.threads:
+        if live.connector.capabilities.threads and not live.connector.threads_add_nothing:
             for conversation_id, ref in _one_a_thread(opened):
                 looked.append(conversation_id)
                 try:

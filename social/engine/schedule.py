@@ -76,7 +76,7 @@ class Daemon:
                 for lane in range(RINGING_LANES):
                     self._tick(f"ring-{lane + 1}", ringing.ring, seconds=1)
                 self._tick("digest", digest.plan_due, seconds=5, once=True)
-                self._tick("accesses", watch.ask_for_token_ends, seconds=86_400, once=True)
+                self._tick("accesses", watch.ask_when_accesses_end, seconds=86_400, once=True)
         self._tick("look", self._look, seconds=60, once=True)
         self._scheduler.add_job(self._beat, "interval", seconds=10, id="heartbeat", next_run_time=clock.machine_now())
 

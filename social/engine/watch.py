@@ -17,7 +17,7 @@ from social.domain.escalation import WAITING_STATES, EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import alerts
 from social.engine.desk import Desk
-from social.store import control
+from social.store import control, profiles
 from social.store.rows import c
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
 
@@ -92,7 +92,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
         found = [
             *_deadlines(session, now),
             *_silent_profiles(session, desk, now),
-            *_ending_tokens(desk, now),
+            *_ending_accesses(session, desk, now),
             *_of_this_daemon(desk, daemon, ills or {}),
         ]
         known = _known(session)
@@ -125,20 +125,22 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
     return len(new)
 
 
-def ask_for_token_ends(desk: Desk, now: datetime) -> int:
-    """Ask every network how long its access lasts (``look_around`` and the digest tell of it). Returns how many said."""
+def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
+    """Ask every network how long its access lasts (``look_around``, the digest and the health page tell of it). Returns
+    how many said."""
+    told: dict[int, datetime | None] = {}
     for live in desk.profiles.values():
         try:
-            ends = live.connector.inspect().expires_at
+            told[live.id] = live.connector.inspect().expires_at
         except ConnectorError as error:
+            # what is wrong with the network is the poll's to tell; what it said before still holds
             log.debug("%s: nothing was said of its access: %s", live.name, error)
-            continue  # what is wrong with the network is the poll's to tell
-        if ends is None:
-            desk.token_ends.pop(live.id, None)
-        else:
-            desk.token_ends[live.id] = ends
-    log.debug("%s: %d accesses end by themselves", now.isoformat(), len(desk.token_ends))
-    return len(desk.token_ends)
+    with desk.database.write() as session:
+        for profile_id, ends_at in told.items():
+            profiles.access_ends(session, profile_id, ends_at)
+    known = sum(ends_at is not None for ends_at in told.values())
+    log.debug("%s: %d accesses end by themselves", now.isoformat(), known)
+    return known
 
 
 def _known(session: Session) -> dict[tuple[str, str], datetime]:
@@ -195,18 +197,22 @@ def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_C
         )
 
 
-def _ending_tokens(desk: Desk, now: datetime) -> Iterator[_Cause]:
-    for profile_id, ends in desk.token_ends.items():
-        if ends <= now + TOKEN_NEAR:
-            live = desk.profiles[profile_id]
-            yield _Cause(
-                kind="token",
-                subject=f"{live.name}:{ends.isoformat()}",
-                message=f"the access of {live.name} ends on {ends:%Y-%m-%d}; renew it",
-                urgency=Urgency.NORMAL,
-                profile_id=profile_id,
-                brand_id=live.brand_id,
-            )
+def _ending_accesses(session: Session, desk: Desk, now: datetime) -> Iterator[_Cause]:
+    columns = c(ProfileRow)
+    rows = session.execute(
+        select(columns.id, columns.name, columns.brand_id, columns.access_ends_at).where(
+            columns.id.in_(desk.profiles), columns.access_ends_at <= now + TOKEN_NEAR
+        )
+    )
+    for profile_id, name, brand_id, ends in rows:
+        yield _Cause(
+            kind="token",
+            subject=f"{name}:{ends.isoformat()}",
+            message=f"the access of {name} ends on {ends:%Y-%m-%d}; renew it",
+            urgency=Urgency.NORMAL,
+            profile_id=profile_id,
+            brand_id=brand_id,
+        )
 
 
 def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterator[_Cause]:

@@ -46,6 +46,7 @@ class ProfileHealth:
     to_judge: int
     rehearsed: int
     limits: tuple[Limit, ...]
+    access_ends_at: datetime | None = None
 
 
 def of_profiles(session: Session, *, now: datetime) -> list[ProfileHealth]:
@@ -87,6 +88,7 @@ def of_profiles(session: Session, *, now: datetime) -> list[ProfileHealth]:
             to_judge=waiting.get(row.id, 0),
             rehearsed=rehearsed.get(row.id, 0),
             limits=tuple(limits[row.id]),
+            access_ends_at=row.access_ends_at,
         )
         for row, brand in rows
     ]

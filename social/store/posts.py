@@ -51,8 +51,9 @@ def remember(
 ) -> Remembered:
     """Store what is new in ``posts``; the caller commits it together with the cursor.
 
-    ``history`` marks posts that were there before the first successful poll (or come from a backfill): they are judged
-    and kept, never answered. A post that is known is compared by ``revision``.
+    Posts that were there before the first successful poll are history: judged and kept, never answered. ``history``: all of
+    these are, whatever their date, and no daemon takes them (they are due at no time): who reads them in judges them, so
+    that thousands of them never stand before today's. A post that is known is compared by ``revision``.
     """
     unique = {post.native_id: post for post in posts}
     if not unique:
@@ -82,7 +83,7 @@ def remember(
                 "conversation_id": conversations[post.thread_root, authors[post.author.native_id]],
                 "received_at": now,
                 "state": "judged" if post.ours else "new",
-                "due_at": now,
+                "due_at": None if history else now,
                 "attempts": 0,
                 "revision_number": 1,
                 "history": history or first is None or post.created_at < first,

@@ -127,6 +127,11 @@ def record_error(session: Session, profile_id: int, message: str, *, now: dateti
     )
 
 
+def access_ends(session: Session, profile_id: int, ends_at: datetime | None) -> None:
+    """What the network says of the access; ``None``: it does not end by itself."""
+    session.execute(update(ProfileRow).where(c(ProfileRow).id == profile_id).values(access_ends_at=ends_at))
+
+
 def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, now: datetime) -> None:
     upsert(
         session,

@@ -134,6 +134,7 @@ class ProfileRow(Claimable, table=True):
     crisis_due_at: datetime | None = _time(default=None)  # when its volume of complaints is looked at again
     last_error: str | None = None
     last_error_at: datetime | None = _time(default=None)
+    access_ends_at: datetime | None = _time(default=None)  # as the network said; None: it does not end, or was not told
 
 
 class AuthorRow(Table, table=True):
@@ -459,6 +460,28 @@ class BudgetRow(Table, table=True):
     resets_at: datetime | None = _time(default=None)
     paused_until: datetime | None = _time(default=None)
     seen_at: datetime = _time()
+
+
+class BackfillRow(Table, table=True):
+    """How far a profile's own past was read back to ``since``."""
+
+    __tablename__ = "backfill"
+    __table_args__ = (UniqueConstraint("profile_id", "since"),)
+    id: int | None = Field(default=None, primary_key=True)
+    profile_id: int = Field(foreign_key="profile.id")
+    since: datetime = _time()
+    state: str  # reading, judging, done
+    cursor: Any = _json(default=None, nullable=True)
+    pages: int = 0
+    read: int = 0
+    kept: int = 0  # new to us
+    known: int = 0
+    later: int = 0  # newer than the last poll, which has yet to bring them
+    unreadable: int = 0
+    oldest_at: datetime | None = _time(default=None)  # of the posts read
+    posts_after: int = 0  # the highest post's id when it began: what came in has a higher one
+    made_at: datetime = _time()
+    finished_at: datetime | None = _time(default=None)
 
 
 class QuarantineRow(Table, table=True):

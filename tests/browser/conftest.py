@@ -153,8 +153,8 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[Desk]:
     """A shop with customers; anna (admin) and marek (agent) read English, zofia (admin) reads Polish."""
-    only = "" if PICTURES else "facebook"
-    running = Desk(Shop.make(tmp_path_factory.mktemp("shop"), only=only), chromium)
+    how = {"poll_every": "5m"} if PICTURES else {"only": "facebook"}
+    running = Desk(Shop.make(tmp_path_factory.mktemp("shop"), **how), chromium)
     try:
         anna = running.accept(running.window("en-dark"), running.first_link, "anna")
         for name, role, look in (("marek", "agent", "en-dark"), ("zofia", "admin", "pl-light")):

@@ -237,6 +237,24 @@ def whole_round(connector: Connector, cursor: Cursor | None, *, meanwhile: Calla
     raise AssertionError("fetch asks for more without an end")
 
 
+def whole_history(connect: Callable[[], Connector], since: datetime) -> Page:
+    """Read back until there is no more, each page by another connector, as after a restart."""
+    posts: list[FetchedPost] = []
+    quarantined = []
+    cursor: Cursor | None = None
+    for _ in range(100):
+        page = connect().history(since, cursor)
+        assert list(page.posts) == sorted(page.posts, key=lambda post: post.created_at)
+        posts += page.posts
+        quarantined += page.quarantined
+        if not page.more:
+            return Page(posts=tuple(posts), quarantined=tuple(quarantined), cursor=page.cursor)
+        following = json.loads(json.dumps(page.cursor))
+        assert following != cursor
+        cursor = following
+    raise AssertionError("history asks for more without an end")
+
+
 def texts(page: Page) -> list[str]:
     return [post.text for post in page.posts if not post.ours]
 
@@ -533,6 +551,87 @@ class ConnectorContract:
         assert own.kind is PostKind.OWN
         assert own.author.native_id == connector.identity().native_id
 
+    # --- reading the past ----------------------------------------------------------------------------------------------
+
+    def test_it_says_how_far_its_network_lets_us_read_back(self) -> None:
+        reach = registry.load(self.kind).capabilities.history
+        assert reach.page > 0
+        assert reach.note and reach.source and reach.as_of
+        assert all(limit is None or limit > 0 for limit in (reach.posts, reach.own_posts, reach.days))
+
+    def test_history_brings_every_post_since_a_moment_once_and_nothing_older(self, stage: Stage) -> None:
+        for number in range(20):
+            stage.pass_time(minutes=1)
+            stage.customer_says(f"nowy {number}", author=f"customer-{number}")
+        stage.pass_time(minutes=1)
+        since = stage.clock.now()
+        for number in range(20, 250):
+            stage.pass_time(seconds=3)
+            said = stage.customer_says(f"nowy {number}", author=f"customer-{number % 40}")
+        stage.pass_time(seconds=3)
+        stage.shop_answers_in_the_app(said, "Już pomagamy, prosimy o numer zamówienia.")
+        page = whole_history(stage.connector, since)
+        assert sorted(numbers(page)) == list(range(20, 250))
+        assert all(post.created_at >= since for post in page.posts)
+        ids = [post.native_id for post in page.posts]
+        assert len(ids) == len(set(ids))
+        (own,) = [post for post in page.posts if post.ours]
+        assert own.kind is PostKind.OWN and own.in_reply_to is not None
+
+    def test_history_is_shaped_as_a_poll_shapes_it(self, stage: Stage) -> None:
+        polled = whole_round(stage.connector(), None)
+        stage.customer_says("nowy 1")
+        stage.pass_time(minutes=1)
+        (poll,) = [post for post in whole_round(stage.connector(), polled.cursor).posts if not post.ours]
+        found = whole_history(stage.connector, START - timedelta(days=1))
+        assert [post for post in found.posts if not post.ours] == [poll]
+
+    def test_an_empty_past_ends(self, stage: Stage) -> None:
+        assert texts(whole_history(stage.connector, START)) == []
+
+    @pytest.mark.parametrize("fault", ["reorder", "extra-fields", "expired-cursor", "empty-page"])
+    def test_an_odd_page_of_history_loses_nothing(self, stage: Stage, fault: str) -> None:
+        for number in range(230):
+            stage.pass_time(seconds=30)
+            stage.customer_says(f"nowy {number}")
+        stage.fault(fault, method="GET")
+        assert set(numbers(whole_history(stage.connector, START))) == set(range(230))
+
+    def test_history_ends_where_the_network_repeats_its_pages(self, stage: Stage) -> None:
+        for number in range(230):
+            stage.pass_time(seconds=30)
+            stage.customer_says(f"nowy {number}")
+        stage.fault("duplicate-page", method="GET", count=None)
+        assert numbers(whole_history(stage.connector, START))
+
+    def test_an_unreadable_item_of_history_is_set_aside(self, stage: Stage) -> None:
+        for number in range(3):
+            stage.pass_time(minutes=3)
+            stage.customer_says(f"nowy {number}")
+        stage.connector().identity()
+        stage.fault("missing-fields", method="GET", count=None)
+        page = whole_history(stage.connector, START)
+        assert page.quarantined and all(item.reason for item in page.quarantined)
+        assert len(set(numbers(page))) == 2
+
+    @pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (401, CredentialsExpired), (503, Unreachable)])
+    def test_a_history_that_is_refused_says_so_and_goes_on_from_its_cursor(
+        self, stage: Stage, status: int, error: type[ConnectorError]
+    ) -> None:
+        for number in range(230):
+            stage.pass_time(seconds=30)
+            stage.customer_says(f"nowy {number}")
+        connector = stage.connector()
+        pages = [connector.history(START, None)]
+        stage.fault("status", method="GET", status=status, count=None)
+        failed = self._fails(error, lambda: connector.history(START, pages[0].cursor))
+        assert not isinstance(failed, RateLimited) or failed.until > stage.clock.now()
+        stage.server.faults.clear()
+        stage.pass_time(hours=1)
+        while pages[-1].more:
+            pages.append(stage.connector().history(START, json.loads(json.dumps(pages[-1].cursor))))
+        assert sorted(numbers(*pages)) == list(range(230))
+
     # --- answering -----------------------------------------------------------------------------------------------------
 
     @pytest.fixture
@@ -664,7 +763,8 @@ class ConnectorContract:
     ) -> None:
         """Parts of true answers are taken away or replaced by something else of JSON's kind."""
         connector = stage.connector()
-        cursor = whole_round(connector, None).cursor
+        cursor, past = whole_round(connector, None).cursor, connector.history(START, None).cursor
+        past = past if connector.history(START, None).more else None
         stage.customer_says("nowy 2")
         stage.server.dialects[self.kind] = Breaking(stage.server.dialects[self.kind], Random(seed))
         asks: list[Callable[[], object]] = [
@@ -672,6 +772,8 @@ class ConnectorContract:
             lambda: registry.load(self.kind).accesses(stage.set_up(self._answers())),
             lambda: connector.fetch(None),
             lambda: connector.fetch(cursor),
+            lambda: connector.history(START, None),
+            lambda: connector.history(START, past),
             lambda: connector.refresh([post.ref]),
             lambda: connector.thread(post.ref),
             lambda: connector.can_reply(post.ref),

@@ -253,6 +253,13 @@ class TestTwitter(ConnectorContract):
         assert whole_round(stage.connector(options={"watch_own_posts": False}), None).posts == ()
         assert not any(request.path.endswith("/tweets") for request in network.seen)
 
+    def test_threads_add_something_only_where_own_posts_are_left_out_or_conversations_are_read(
+        self, stage: Stage
+    ) -> None:
+        assert stage.connector().threads_add_nothing
+        assert not stage.connector(options={"watch_own_posts": False}).threads_add_nothing
+        assert not stage.connector(options={"read_conversations": True}).threads_add_nothing
+
     def test_a_whole_conversation_is_read_where_that_is_paid_for(self, stage: Stage) -> None:
         said = stage.customer_says("nowy 1")
         (post,) = customers(stage.connector())

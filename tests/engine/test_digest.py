@@ -254,8 +254,8 @@ def test_it_counts_the_customers_who_got_nothing_because_of_dry_run(
 def test_it_tells_what_is_broken_unsettled_paused_and_ending(desk: Desk, clock: SteppedClock) -> None:
     (live,) = desk.profiles.values()
     reply_id = said(desk, ANNA, ReplyKind.ANSWER, sent_at=at("2026-11-20 12:00"), state=ReplyState.UNKNOWN)
-    desk.token_ends[live.id] = at("2026-11-30 10:00")
     with desk.database.write() as session:
+        profiles.access_ends(session, live.id, at("2026-11-30 10:00"))
         control.pause(session, by=HANNA, now=at("2026-11-22 20:00"))
         profiles.record_error(session, live.id, "the token is no longer valid.", now=clock.now())
         alerts.raise_once(
@@ -264,7 +264,7 @@ def test_it_tells_what_is_broken_unsettled_paused_and_ending(desk: Desk, clock: 
 
     with desk.database.read() as session:
         assert desk.on_call is not None
-        news = digest.news_of(session, desk, desk.on_call, BRAND, OPENING, now=MORNING)
+        news = digest.news_of(session, desk.on_call, BRAND, OPENING, now=MORNING)
 
     assert news is not None
     assert news.unknown == [reply_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -153,7 +154,7 @@ def test_an_access_that_ends_within_a_week_is_told_once_and_anew_after_it_was_re
     database: Database, desk: Desk, network: Inspected
 ) -> None:
     network.expires_at = NOON + timedelta(days=7, minutes=1)
-    watch.ask_for_token_ends(desk, NOON)
+    watch.ask_when_accesses_end(desk, NOON)
     assert watch.look_around(desk, NOON) == 0
 
     for minute in (1, 2, 3):
@@ -161,7 +162,7 @@ def test_an_access_that_ends_within_a_week_is_told_once_and_anew_after_it_was_re
     assert told(database) == [("token", "normal")]
 
     network.expires_at = NOON + timedelta(days=60)
-    watch.ask_for_token_ends(desk, NOON)
+    watch.ask_when_accesses_end(desk, NOON)
     assert watch.look_around(desk, NOON + timedelta(days=50)) == 0
     assert watch.look_around(desk, NOON + timedelta(days=53)) == 1
 
@@ -169,13 +170,26 @@ def test_an_access_that_ends_within_a_week_is_told_once_and_anew_after_it_was_re
 def test_an_access_without_an_end_and_a_network_that_does_not_answer_ring_nobody(
     database: Database, desk: Desk, network: Inspected
 ) -> None:
-    assert watch.ask_for_token_ends(desk, NOON) == 0
+    assert watch.ask_when_accesses_end(desk, NOON) == 0
     network.fails("inspect", DOWN)
-    assert watch.ask_for_token_ends(desk, NOON) == 0
+    assert watch.ask_when_accesses_end(desk, NOON) == 0
 
     watch.look_around(desk, NOON)
 
     assert alerts(database) == []
+
+
+def test_what_a_network_said_of_its_access_holds_over_a_restart_and_while_it_does_not_answer(
+    database: Database, desk: Desk, network: Inspected
+) -> None:
+    network.expires_at = NOON + timedelta(days=3)
+    watch.ask_when_accesses_end(desk, NOON)
+    network.fails("inspect", DOWN)
+    assert watch.ask_when_accesses_end(desk, NOON) == 0
+
+    restarted = replace(desk)
+    assert watch.look_around(restarted, NOON) == 1
+    assert told(database) == [("token", "normal")]
 
 
 # --- the daemon itself --------------------------------------------------------------------------------------------------

@@ -400,6 +400,19 @@ def test_it_reads_the_threads_of_open_cases_in_rotation(database: Database, cloc
     assert len(network.read) == THREADS_AT_ONCE
 
 
+def test_it_reads_no_threads_of_open_cases_where_the_news_bring_all_of_them(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = InThreadsOnly(clock)
+    network.threads_add_nothing = True
+    desk = desk_for(database, clock, network)
+    asked_and_waiting(desk, network)
+
+    line.take_in(desk, TEN)
+
+    assert (network.calls.count("refresh"), network.calls.count("thread")) == (1, 0)
+
+
 def test_it_looks_again_every_quarter_of_an_hour_and_not_at_what_is_done(
     database: Database, clock: SteppedClock
 ) -> None:

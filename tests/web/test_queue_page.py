@@ -167,6 +167,21 @@ def test_the_settings_of_the_shop_are_shown_by_health(shop: Shop) -> None:
     assert "tells customers when the team is back" in words
 
 
+def test_health_tells_when_an_access_ends_and_asks_to_renew_it_in_time(shop: Shop) -> None:
+    browser = shop.browser()
+    found = profile(shop.database, network="bluesky")
+    for ends_at, words in (
+        (at("2026-12-20 10:00"), "Access until Sun 20 Dec, 10:00"),
+        (at("2026-11-23 10:00"), "Access ends Mon 23 Nov, 10:00, renew it"),
+    ):
+        with shop.database.write() as session:
+            profiles.access_ends(session, found.id, ends_at)
+        assert words in browser.get("/health").words
+    with shop.database.write() as session:
+        profiles.access_ends(session, found.id, None)
+    assert "Access" not in browser.get("/health").words
+
+
 def test_a_late_profile_and_its_error_are_shown_with_the_cure(shop: Shop) -> None:
     shop.clock.advance_to(at("2026-11-20 12:00"))
     found = profile(shop.database, network="bluesky", first_polled_at=at("2026-11-20 11:00"))

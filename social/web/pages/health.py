@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from connectors import registry
 from social import clock
 from social.domain.errors import DyzurError
+from social.engine.watch import TOKEN_NEAR
 from social.store import control
 from social.store.health import ProfileHealth, of_profiles
 from social.web.desk import WebDesk
@@ -32,6 +33,7 @@ class ProfileState:
     poll_every: timedelta | None
     late_by: timedelta | None
     closed_notice: bool | None
+    access_is_near: bool  # the network ends it soon
 
 
 @router.get("/health")
@@ -50,13 +52,14 @@ def _state(desk: WebDesk, found: ProfileHealth, now: datetime) -> ProfileState:
     late_by = None
     if settings is not None and found.last_polled_at is not None:
         over = now - found.last_polled_at - LATE_AFTER * settings.poll_every
-        late_by = over if over > timedelta(0) else None
+        late_by = over if over >= timedelta(minutes=1) else None
     return ProfileState(
         health=found,
         network=_label(found.network),
         poll_every=settings.poll_every if settings else None,
         late_by=late_by,
         closed_notice=settings.closed_notice if settings else None,
+        access_is_near=found.access_ends_at is not None and found.access_ends_at <= now + TOKEN_NEAR,
     )
 
 
