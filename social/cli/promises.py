@@ -263,13 +263,15 @@ class Facts:
         return Check(promise="nothing automatic where a person answered", checked=checked, broken=tuple(broken))
 
     def what_a_person_answered_is_done(self) -> Check:
-        """By the network's own threads: a customer's last word, a person's answer after it, and no open case."""
+        """By the network's own threads: a customer's last word, a person's answer after it, and no open case. Where the network
+        did not show that word to the shop, nobody could know to whom the answer was."""
         broken: list[str] = []
         answers: dict[tuple[str, int, str], datetime] = {}
         for network in self.networks:
+            shown = {post.sequence for post in self.visible(network)}
             for answer in self.people(network):
                 customer = self.answered_customer(answer)
-                if customer.author.key != BRAND and self.start < answer.created_at <= self.end - HOUR:
+                if customer.sequence in shown and self.start < answer.created_at <= self.end - HOUR:
                     answers[network, customer.root, customer.author.key] = answer.created_at
         last_words = {
             (post.network, post.root, post.author.key): max(post.created_at, post.edited_at or post.created_at)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.conftest import LOOKS, PICTURES, Desk, case_link
 
-PAGES = ("queue", "weekend", "case", "health", "report", "people", "account", "pause", "sign-in", "not-found")
+PAGES = ("weekend", "queue", "case", "health", "report", "people", "account", "pause", "sign-in", "not-found")
 WHILE_SIGNED_OUT = ("sign-in",)
 
 

@@ -65,6 +65,16 @@ def test_it_filters_by_profile_and_by_owner_and_the_address_holds_it(shop: Shop)
     assert "taken by hanna" in mine
 
 
+def test_an_empty_choice_is_not_an_empty_queue(shop: Shop) -> None:
+    browser = shop.browser()
+    mine = browser.get("/queue?mine=yes").words
+    assert "Nothing of this choice waits. The whole queue: 1 case" in mine
+    shop.clock.advance_to(at("2026-11-20 18:00"))
+    since_closing = browser.get("/queue?view=weekend").words
+    assert "Nothing came since Fri 20 Nov, 17:00. The whole queue: 1 case" in since_closing
+    assert "Nothing waits" not in mine + since_closing
+
+
 def test_after_the_weekend_it_groups_by_customer(shop: Shop) -> None:
     shop.asks("A poza tym?", native_id="q2", when=at("2026-11-20 19:00"))
     shop.asks("Dzień dobry", native_id="p1", when=at("2026-11-21 12:00"), by=PIOTR)

@@ -52,9 +52,11 @@ def show(
             taken_by=visitor.name if mine else None,
         )
         unknown = store.unknown_replies(session)
-    since = _closed_since(desk, now) if view == "weekend" else None
-    if since is not None:
-        items = [item for item in items if item.waiting_since >= since]
+        since = _closed_since(desk, now) if view == "weekend" else None
+        if since is not None:
+            items = [item for item in items if item.waiting_since >= since]
+        # an empty choice must not read as an empty queue
+        elsewhere = 0 if items else len(store.waiting(session, now=now, calendars=desk.calendars))
     pages = max(1, -(-len(items) // A_PAGE))
     page_number = min(max(1, page_number), pages)
     shown = items[(page_number - 1) * A_PAGE : page_number * A_PAGE]
@@ -65,6 +67,7 @@ def show(
         items=shown,
         groups=grouped(shown) if view == "weekend" else (),
         total=len(items),
+        elsewhere=elsewhere,
         page_number=page_number,
         pages=pages,
         profiles=[item.name for item in desk.settings.profiles],
