@@ -586,7 +586,6 @@ class FacebookConnector:
         self._slow_down()
         kept = cursor or {"walks": [{"node": edge, "after": None, "pages": 0} for edge in self._edges()]}
         walk, *left = kept["walks"]
-        again = kept.get("again", 0)
         read: list[_Items] = []
         more: list[dict[str, Any]] = []
         try:
@@ -594,16 +593,20 @@ class FacebookConnector:
         except _Missing:
             pass  # deleted since, and its comments with it
         except _Invalid:
-            if walk["after"] is None or again >= WALKS_AGAIN:
+            if walk["after"] is None:
                 raise
             # the place has ended, as it may over a restart: from the newest, some posts come a second time
-            more, again = [{**walk, "after": None}], again + 1
+            again = walk.get("again", 0) + 1
+            if again > WALKS_AGAIN:
+                log.error("%s: the network forgets its place in %s; the walk ends there.", self._resource, walk["node"])
+            else:
+                more = [{**walk, "after": None, "pages": 0, "again": again}]
         found = {post.native_id: post for items in read for post in items.posts if post.created_at >= since}
         walks = [*more, *left]
         return Page(
             posts=tuple(sorted(found.values(), key=lambda post: (post.created_at, post.native_id))),
             quarantined=tuple(bad for items in read for bad in items.quarantined),
-            cursor={"walks": walks, "again": again},
+            cursor={"walks": walks},
             more=bool(walks),
         )
 
@@ -631,7 +634,7 @@ class FacebookConnector:
         if page.after == walk["after"] or walk["pages"] >= LONGEST_WALK:
             log.error("%s: the pages of %s go in a circle; the walk ends here.", self._resource, walk["node"])
             return []
-        return [{"node": walk["node"], "after": page.after, "pages": walk["pages"] + 1}]
+        return [{**walk, "after": page.after, "pages": walk["pages"] + 1}]
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         self._slow_down()

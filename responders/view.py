@@ -72,9 +72,10 @@ class View:
 
     @property
     def answered(self) -> bool:
-        """A person has answered these very words; what was written or changed later still waits."""
-        post, answered_at = self.snapshot.post, self.snapshot.conversation.answered_at
-        return answered_at is not None and answered_at > (post.edited_at or post.created_at)
+        """A person has answered it. Where only a later post of the customer's was answered, an urgent one may have been
+        overlooked: under a page's post two comments of one customer can be about two things."""
+        post = self.snapshot.post
+        return post.answered or (post.answered_since and not self.pressing)
 
     @property
     def recently_automated(self) -> bool:

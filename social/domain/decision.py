@@ -61,7 +61,8 @@ class PostFacts:
     private: bool
     ours: bool
     history: bool  # older than the first successful poll: never answered
-    edited_at: datetime | None = None  # when its words became what they are, if they were not so from the start
+    answered: bool = False  # a person answered these very words, or wrote at the desk when they lay there
+    answered_since: bool = False  # a person answered something that the same customer wrote here later
     to_another_customer: bool = False  # its direct parent was written by neither the author nor us
     after_gap: bool = False  # came in after a silence of ours: answered only where thread() shows nothing of ours
     gap_cleared: bool = False  # ... and the thread was read and shows nothing of ours
@@ -79,7 +80,6 @@ class ConversationFacts:
     handed_over: bool = False  # the hand-over confirmation was sent or planned
     silenced: bool = False  # no automation here any more
     person_acting: bool = False  # a case is taken, a person's draft is open, or a person answered this contact
-    answered_at: datetime | None = None  # a person's latest answer to this customer here
     automatic_replies: int = 0  # robot texts ever published here
 
 

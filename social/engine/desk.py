@@ -64,6 +64,8 @@ class Desk:
     broken: Mapping[str, str] = field(default_factory=dict)
     #: Who is told of alerts, and how; without it they wait in the database.
     on_call: OnCall | None = None
+    #: When each network was last asked how long its access lasts, by profile.
+    accesses_asked: dict[int, datetime] = field(default_factory=dict)
     #: A classifier that only knows rules is a breakdown, and no choice of the operator's.
     expects_model: bool = False
     #: Whether what is judged may wake people, join an incident or look like a crisis. The past that a backfill reads may not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -126,10 +127,15 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
         opened = _open_posts(session, profile.id)
     looked: list[int] = []
     if opened:
-        found = live.connector.refresh([ref for _, ref in opened])
+        found = live.connector.refresh([item.ref for item in opened])
         threads: dict[str, FetchedPost] = {}
-        if live.connector.capabilities.threads and not live.connector.threads_add_nothing:
-            for conversation_id, ref in _one_a_thread(opened):
+        worth_reading = opened if live.connector.capabilities.threads else []
+        if live.connector.threads_add_nothing:
+            # but the first poll did not go back to the answers of what lay there; and the next ones have their turn
+            worth_reading = [item for item in worth_reading if item.history and item.looked_at is None]
+            looked = [item.conversation_id for item in opened if item not in worth_reading]
+        if worth_reading:
+            for conversation_id, ref in _one_a_thread(worth_reading):
                 looked.append(conversation_id)
                 try:
                     threads.update({post.native_id: post for post in live.connector.thread(ref)})
@@ -141,10 +147,10 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
         profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
 
 
-def _one_a_thread(opened: list[tuple[int, PostRef]]) -> list[tuple[int, PostRef]]:
+def _one_a_thread(opened: Sequence[_OpenPost]) -> list[tuple[int, PostRef]]:
     roots: dict[str, tuple[int, PostRef]] = {}
-    for conversation_id, ref in opened:
-        roots.setdefault(ref.thread_root, (conversation_id, ref))
+    for item in opened:
+        roots.setdefault(item.ref.thread_root, (item.conversation_id, item.ref))
     return list(roots.values())[:THREADS_AT_ONCE]
 
 
@@ -165,8 +171,16 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
         posts.remember(session, profile, wanted, now=now)
 
 
-def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:
-    """(conversation, post) with a waiting case or a planned reply, those not looked at for longest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenPost:
+    conversation_id: int
+    ref: PostRef
+    history: bool
+    looked_at: datetime | None
+
+
+def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
+    """Posts with a waiting case or a planned reply, those not looked at for longest first."""
     waiting = select(c(EscalationRow).conversation_id).where(
         c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
     )
@@ -174,7 +188,7 @@ def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:
         c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
     )
     rows = session.execute(
-        select(PostRow, c(AuthorRow).native_id)
+        select(PostRow, c(AuthorRow).native_id, c(ConversationRow).looked_at)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(
@@ -186,7 +200,15 @@ def _open_posts(session: Session, profile_id: int) -> list[tuple[int, PostRef]]:
         .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
         .limit(REFRESHED_AT_ONCE)
     )
-    return [(post.conversation_id, ref_from(post, native_id)) for post, native_id in rows]
+    return [
+        _OpenPost(
+            conversation_id=post.conversation_id,
+            ref=ref_from(post, native_id),
+            history=post.history,
+            looked_at=looked_at,
+        )
+        for post, native_id, looked_at in rows
+    ]
 
 
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:

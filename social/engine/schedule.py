@@ -72,11 +72,11 @@ class Daemon:
                 self._tick(f"respond-{lane + 1}", line.send_out)
             self._tick("watch", watch.watch_over, seconds=5, once=True)
             self._tick("crisis", crisis.look_for_crises, seconds=5, once=True)
+            self._tick("accesses", watch.ask_when_accesses_end, seconds=3600, once=True)
             if desk.on_call is not None and desk.on_call.people:
                 for lane in range(RINGING_LANES):
                     self._tick(f"ring-{lane + 1}", ringing.ring, seconds=1)
                 self._tick("digest", digest.plan_due, seconds=5, once=True)
-                self._tick("accesses", watch.ask_when_accesses_end, seconds=86_400, once=True)
         self._tick("look", self._look, seconds=60, once=True)
         self._scheduler.add_job(self._beat, "interval", seconds=10, id="heartbeat", next_run_time=clock.machine_now())
 

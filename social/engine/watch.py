@@ -31,6 +31,7 @@ DEADLINE_NEAR = timedelta(hours=24)
 SILENT_AFTER = timedelta(minutes=30)
 #: An access that ends so soon is told of.
 TOKEN_NEAR = timedelta(days=7)
+ASK_ACCESS_EVERY = timedelta(days=1)
 
 #: Causes within a daemon, which end when it does not find them any more; but not sooner than this, so that what comes and
 #: goes is one alert.
@@ -126,18 +127,26 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
 
 
 def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
-    """Ask every network how long its access lasts (``look_around``, the digest and the health page tell of it). Returns
-    how many said."""
+    """Ask every network once a day how long its access lasts (``look_around``, the digest and the health page tell of it);
+    a near end is asked for each time, since somebody may have renewed it. Returns how many said."""
+    with desk.database.read() as session:
+        near = {row.id for row in profiles.accesses_ending(session, before=now + TOKEN_NEAR)}
     told: dict[int, datetime | None] = {}
     for live in desk.profiles.values():
+        asked = desk.accesses_asked.get(live.id)
+        if asked is not None and now - asked < ASK_ACCESS_EVERY and live.id not in near:
+            continue
         try:
             told[live.id] = live.connector.inspect().expires_at
         except ConnectorError as error:
             # what is wrong with the network is the poll's to tell; what it said before still holds
             log.debug("%s: nothing was said of its access: %s", live.name, error)
-    with desk.database.write() as session:
-        for profile_id, ends_at in told.items():
-            profiles.access_ends(session, profile_id, ends_at)
+        else:
+            desk.accesses_asked[live.id] = now
+    if told:
+        with desk.database.write() as session:
+            for profile_id, ends_at in told.items():
+                profiles.access_ends(session, profile_id, ends_at)
     known = sum(ends_at is not None for ends_at in told.values())
     log.debug("%s: %d accesses end by themselves", now.isoformat(), known)
     return known
@@ -198,21 +207,16 @@ def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_C
 
 
 def _ending_accesses(session: Session, desk: Desk, now: datetime) -> Iterator[_Cause]:
-    columns = c(ProfileRow)
-    rows = session.execute(
-        select(columns.id, columns.name, columns.brand_id, columns.access_ends_at).where(
-            columns.id.in_(desk.profiles), columns.access_ends_at <= now + TOKEN_NEAR
-        )
-    )
-    for profile_id, name, brand_id, ends in rows:
-        yield _Cause(
-            kind="token",
-            subject=f"{name}:{ends.isoformat()}",
-            message=f"the access of {name} ends on {ends:%Y-%m-%d}; renew it",
-            urgency=Urgency.NORMAL,
-            profile_id=profile_id,
-            brand_id=brand_id,
-        )
+    for row in profiles.accesses_ending(session, before=now + TOKEN_NEAR):
+        if row.id in desk.profiles and row.access_ends_at is not None:
+            yield _Cause(
+                kind="token",
+                subject=f"{row.name}:{row.access_ends_at.isoformat()}",
+                message=f"the access of {row.name} ends on {row.access_ends_at:%Y-%m-%d}; renew it",
+                urgency=Urgency.NORMAL,
+                profile_id=row.id,
+                brand_id=row.brand_id,
+            )
 
 
 def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterator[_Cause]:

@@ -70,7 +70,7 @@ def of_profiles(session: Session, *, now: datetime) -> list[ProfileHealth]:
                     paused_until=row.paused_until if row.paused_until is not None and row.paused_until > now else None,
                 )
             )
-    waiting = _count_by_profile(session, PostRow, c(PostRow).state == "new")
+    waiting = _count_by_profile(session, PostRow, (c(PostRow).state == "new") & c(PostRow).due_at.is_not(None))
     rehearsed = _count_by_profile(session, ReplyRow, c(ReplyRow).state == ReplyState.WOULD_HAVE_SENT.value)
     return [
         ProfileHealth(

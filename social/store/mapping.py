@@ -67,7 +67,6 @@ def facts_from(row: PostRow) -> PostFacts:
         private=row.private,
         ours=row.ours,
         history=row.history,
-        edited_at=row.edited_at,
     )
 
 

@@ -350,7 +350,10 @@ def record_person_answer(
             c(PostRow).outcome == "escalated",
         )
     ).scalar()
-    conversation.waiting_since = later
+    if (
+        conversation.waiting_since is not None
+    ):  # else people ended it since: an older answer does not start the clock again
+        conversation.waiting_since = later
     session.add(conversation)
     if later is None:
         outbox.cancel_planned(

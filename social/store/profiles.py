@@ -74,6 +74,7 @@ def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datet
             _drop_plans(session, row.id or 0, now=now)
         if row.network != item.network:
             row.network, row.cursor, row.account_id = item.network, None, None
+            row.access_ends_at = None
             row.first_polled_at, row.last_polled_at = None, None  # what lies there is history to us
         if row.state != "active":
             row.state, row.due_at = "active", now
@@ -130,6 +131,12 @@ def record_error(session: Session, profile_id: int, message: str, *, now: dateti
 def access_ends(session: Session, profile_id: int, ends_at: datetime | None) -> None:
     """What the network says of the access; ``None``: it does not end by itself."""
     session.execute(update(ProfileRow).where(c(ProfileRow).id == profile_id).values(access_ends_at=ends_at))
+
+
+def accesses_ending(session: Session, *, before: datetime) -> list[ProfileRow]:
+    columns = c(ProfileRow)
+    rows = session.execute(select(ProfileRow).where(columns.state == "active", columns.access_ends_at <= before))
+    return list(rows.scalars())
 
 
 def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, now: datetime) -> None:

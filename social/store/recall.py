@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -50,6 +50,27 @@ class RecalledPost:
     assessment: Assessment | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a person answered to a customer. In the network's app it is to one post (``to``), written at ``at``, and they saw
+    what was there; at the desk (``to`` is ``None``) they saw what had come in until ``at``, when they wrote."""
+
+    at: datetime
+    to: str | None = None
+    to_written_at: datetime | None = None
+
+    def is_to(self, post: PostRow) -> bool:
+        if self.to is None:
+            return max(post.received_at, post.edited_at or post.received_at) < self.at
+        return self.to == post.native_id and self._saw(post)
+
+    def is_after(self, post: PostRow) -> bool:
+        return self.to_written_at is not None and self.to_written_at > post.created_at and self._saw(post)
+
+    def _saw(self, post: PostRow) -> bool:
+        return (post.edited_at or post.created_at) < self.at
+
+
 def recall(
     session: Session, post_ids: Collection[int], *, now: datetime, cleared: Collection[int] = ()
 ) -> list[RecalledPost]:
@@ -84,6 +105,7 @@ def recall(
     }
     languages = _languages(session, author_ids)
     parents = _parents(session, [post for post, _, _ in rows])
+    answers = _answers(session, [(post, conversation) for post, _, conversation in rows], replies)
     return [
         RecalledPost(
             id=post.id or 0,
@@ -101,6 +123,8 @@ def recall(
                 to_another_customer=_to_another_customer(post, parents),
                 after_gap=post.after_gap,
                 gap_cleared=post.id in cleared,
+                answered=any(answer.is_to(post) for answer in answers[conversation.id or 0]),
+                answered_since=any(answer.is_after(post) for answer in answers[conversation.id or 0]),
             ),
             conversation=conversation_facts(
                 conversation, replies[conversation.id or 0], post, taken=conversation.id in taken, now=now
@@ -141,7 +165,6 @@ def conversation_facts(
         handed_over=conversation.handed_over_at is not None
         or any(reply.kind == ReplyKind.HAND_OVER.value for reply in counted),
         silenced=conversation.silenced_at is not None and not _confirmation_fell_through(conversation, robot),
-        answered_at=answered,
         person_acting=taken or (answered is not None and answered > now - REOPEN_WITHIN),
         automatic_replies=sum(
             reply.state in (ReplyState.SENT.value, ReplyState.UNKNOWN.value, ReplyState.SENDING.value)
@@ -202,6 +225,43 @@ def _parents(session: Session, posts: Sequence[PostRow]) -> dict[tuple[int, str]
         )
     )
     return {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
+
+
+def _answers(
+    session: Session,
+    asked: Sequence[tuple[PostRow, ConversationRow]],
+    replies: Mapping[int, Sequence[ReplyRow]],
+) -> dict[int, list[_Answer]]:
+    """Conversation -> what people answered there, where they did."""
+    found: dict[int, list[_Answer]] = defaultdict(list)
+    answered = {post.conversation_id: conversation for post, conversation in asked if conversation.person_answered_at}
+    columns = c(PostRow)
+    for id_, conversation in answered.items():
+        mine = replies[id_]
+        found[id_] += [
+            _Answer(at=reply.created_at)
+            for reply in mine
+            if reply.sent_by == SentBy.PERSON.value and reply.state == ReplyState.SENT.value
+        ]
+        through_us = {reply.external_id for reply in mine}
+        thread = session.execute(
+            select(columns.native_id, columns.in_reply_to, columns.ours, columns.created_at).where(
+                columns.profile_id == conversation.profile_id,
+                columns.thread_root == conversation.thread_root,
+                or_(columns.ours, columns.conversation_id == id_),
+            )
+        ).all()
+        above = {native_id: (in_reply_to, ours, created_at) for native_id, in_reply_to, ours, created_at in thread}
+        for native_id, in_reply_to, ours, at in thread:
+            if not ours or native_id in through_us or at > conversation.person_answered_at:
+                continue
+            to, seen = in_reply_to, {native_id}
+            while to in above and above[to][1] and to not in seen:  # further parts of one answer
+                seen.add(to)
+                to = above[to][0]
+            if to in above and not above[to][1]:
+                found[id_].append(_Answer(at=at, to=to, to_written_at=above[to][2]))
+    return found
 
 
 def _to_another_customer(post: PostRow, parents: dict[tuple[int, str], tuple[int, bool]]) -> bool:

@@ -106,7 +106,12 @@ def everything_is_judged(session: Session, profile_id: int, *, now: datetime, wi
     columns = c(PostRow)
     waiting = session.execute(
         select(columns.id)
-        .where(columns.profile_id == profile_id, columns.created_at > now - within, columns.state == "new")
+        .where(
+            columns.profile_id == profile_id,
+            columns.created_at > now - within,
+            columns.state == "new",
+            columns.due_at.is_not(None),  # what a backfill holds is of the past
+        )
         .limit(1)
     ).first()
     return waiting is None

@@ -14,18 +14,18 @@ from social.clock import SteppedClock
 from social.domain.assessment import RULES_ONLY, Assessment, TextToAssess, Urgency
 from social.domain.errors import StoreError, Unreachable
 from social.domain.post import Author, ProfileMode
-from social.engine import line
+from social.engine import line, people
 from social.engine.claims import MAXIMUM_ATTEMPTS
 from social.engine.desk import Leases
 from social.engine.schedule import run_stepped
 from social.store.mapping import Profile
 from social.store.session import Database
 from social.store.tables import AssessmentRow, DecisionRow
-from tests.cast import ANNA, PIOTR, PROFILE, at
+from tests.cast import ANNA, MAREK, PIOTR, PROFILE, at
 from tests.engine.looking import pragma, rows
 from tests.factories import assessment, desk_for, post, profile, remembered
 from tests.fakes import FAKE_CAPABILITIES, FakeClassifier, FakeConnector
-from tests.story.telling import case_of, cases, leases_run_out, posts, replies
+from tests.story.telling import NETWORK_RULES, case_of, cases, leases_run_out, posts, replies, the_case
 from triage.load import rules_only
 
 TEN = at("2026-11-20 10:00")  # a Friday
@@ -254,6 +254,45 @@ def test_it_leaves_the_night_post_alone_that_a_colleague_answered_before_the_ope
         "already-answered: a person has answered it already"
     ]
     assert {row.state for row in cases(database)} <= {"answered"}
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["a second post", "an edit"])
+def test_it_keeps_what_came_in_after_somebody_wrote_their_answer_at_the_desk(
+    database: Database, shop: Profile, clock: SteppedClock, edited: bool
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    asked = network.publishes(post("Gdzie paczka?", when=at("2026-11-20 09:59")))
+    run_stepped(desk, clock, until=at("2026-11-20 10:04"))
+    if edited:
+        network.edits(asked.native_id, "A teraz zniknęły mi pieniądze z konta.", when=at("2026-11-20 10:04"))
+    else:
+        network.publishes(
+            post("A teraz zniknęły mi pieniądze.", when=at("2026-11-20 10:04"), thread_root=asked.native_id)
+        )
+
+    people.answer(database, NETWORK_RULES, the_case(database), "Już jedzie.", user=MAREK, now=clock.now())
+    run_stepped(desk, clock, until=at("2026-11-20 10:30"))
+
+    assert case_of(database).state == "open"
+
+
+def test_it_sends_people_after_an_urgent_comment_where_only_the_other_one_was_answered(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network, classifier=FakeClassifier().judges("uczuliło", urgency=Urgency.HIGH))
+    under = {"thread_root": "our-announcement", "in_reply_to": "our-announcement"}
+    network.publishes(post("Mydło mnie uczuliło.", when=at("2026-11-20 10:01"), **under))
+    thanked = network.publishes(post("A kiedy nowy zapach?", when=at("2026-11-20 10:02"), **under))
+    network.answers_by_hand(thanked, "W grudniu!", when=at("2026-11-20 10:03"))
+
+    run_stepped(desk, clock, until=at("2026-11-20 10:10"))
+
+    assert [(row.text, row.outcome) for row in posts(database) if not row.ours] == [
+        ("Mydło mnie uczuliło.", "escalated"),
+        ("A kiedy nowy zapach?", "ignored"),
+    ]
 
 
 def test_it_stops_at_an_authors_hourly_limit_inside_one_batch(

@@ -162,7 +162,7 @@ def test_an_access_that_ends_within_a_week_is_told_once_and_anew_after_it_was_re
     assert told(database) == [("token", "normal")]
 
     network.expires_at = NOON + timedelta(days=60)
-    watch.ask_when_accesses_end(desk, NOON)
+    watch.ask_when_accesses_end(desk, NOON + timedelta(hours=1))  # sooner than tomorrow, since the end was near
     assert watch.look_around(desk, NOON + timedelta(days=50)) == 0
     assert watch.look_around(desk, NOON + timedelta(days=53)) == 1
 
@@ -177,6 +177,15 @@ def test_an_access_without_an_end_and_a_network_that_does_not_answer_ring_nobody
     watch.look_around(desk, NOON)
 
     assert alerts(database) == []
+
+
+def test_a_network_is_asked_for_its_access_once_a_day_and_again_soon_where_it_did_not_answer(
+    desk: Desk, network: Inspected
+) -> None:
+    network.fails("inspect", DOWN)
+    for hour in range(30):
+        watch.ask_when_accesses_end(desk, NOON + timedelta(hours=hour))
+    assert network.calls.count("inspect") == 3  # no answer, then one, and a day later the next
 
 
 def test_what_a_network_said_of_its_access_holds_over_a_restart_and_while_it_does_not_answer(

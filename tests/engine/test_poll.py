@@ -411,6 +411,27 @@ def test_it_reads_no_threads_of_open_cases_where_the_news_bring_all_of_them(
     line.take_in(desk, TEN)
 
     assert (network.calls.count("refresh"), network.calls.count("thread")) == (1, 0)
+    assert [conversation.looked_at for conversation in rows(database, ConversationRow)] == [
+        TEN
+    ]  # others have their turn
+
+
+def test_it_reads_the_thread_of_what_lay_there_before_the_first_poll_once(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = InThreadsOnly(clock)
+    network.threads_add_nothing = True
+    desk = desk_for(database, clock, network)
+    asked = network.publishes(post("Gdzie jest moja paczka?", when=TEN - timedelta(hours=3)))
+    (shop,) = desk.profiles.values()
+    known = profile(database, shop.name, network="fake", now=TEN)
+    case(database, remembered(database, known, asked, history=True))
+
+    line.take_in(desk, TEN)
+    clock.advance(REFRESH_EVERY)
+    line.take_in(desk, clock.now())
+
+    assert network.read == [asked.thread_root]
 
 
 def test_it_looks_again_every_quarter_of_an_hour_and_not_at_what_is_done(

@@ -432,28 +432,36 @@ def test_a_thank_you_after_a_persons_answer_brings_no_case_back() -> None:
 def test_what_a_person_answered_before_it_was_judged_opens_no_case_and_rings_nobody(
     judged: Assessment, history: bool
 ) -> None:
-    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
-    asked = customer_post(NOON, history=history)
-    decision = decide(snapshot(NOON, post=asked, judged=judged, conversation=answered), NOON + 6 * MINUTE)
+    acting = ConversationFacts(waiting_since=NOON, person_acting=True)
+    asked = customer_post(NOON, history=history, answered=True)
+    decision = decide(snapshot(NOON, post=asked, judged=judged, conversation=acting), NOON + 6 * MINUTE)
     assert (decision.rule, decision.outcome, decision.alert) == ("already-answered", Outcome.IGNORED, False)
     assert decision.reply is None
 
 
-def test_what_was_written_or_changed_after_a_persons_answer_still_waits() -> None:
-    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
-    later = customer_post(NOON + 6 * MINUTE)
-    changed = customer_post(NOON, edited_at=NOON + 6 * MINUTE)
-    changed_before = customer_post(NOON, edited_at=NOON + MINUTE)
-    rules = [
-        decide(snapshot(NOON, post=asked, conversation=answered), NOON + 7 * MINUTE).rule
-        for asked in (later, changed, changed_before)
+def test_where_only_a_later_post_was_answered_an_urgent_one_still_goes_to_people() -> None:
+    acting = ConversationFacts(waiting_since=NOON, person_acting=True)
+    asked = customer_post(NOON, answered_since=True)
+    plain, urgent, for_people, human = (
+        decide(snapshot(NOON, post=asked, judged=judged, conversation=acting), NOON + MINUTE)
+        for judged in (
+            assessment(),
+            assessment(urgency=Urgency.HIGH),
+            assessment(flags={Flag.LEGAL}),
+            assessment(flags={Flag.WANTS_HUMAN}),
+        )
+    )
+    assert [decision.rule for decision in (plain, urgent, for_people, human)] == [
+        "already-answered",
+        "automation-ended",
+        "no-robot-here",
+        "wants-human",
     ]
-    assert rules == ["automation-ended", "automation-ended", "already-answered"]
 
 
 def test_stop_is_heard_even_where_a_person_has_answered_it() -> None:
-    answered = ConversationFacts(waiting_since=NOON, person_acting=True, answered_at=NOON + 5 * MINUTE)
-    decision = decide(snapshot(NOON, judged=assessment(flags={Flag.OPT_OUT}), conversation=answered), NOON + 6 * MINUTE)
+    asked = customer_post(NOON, answered=True)
+    decision = decide(snapshot(NOON, post=asked, judged=assessment(flags={Flag.OPT_OUT})), NOON + 6 * MINUTE)
     assert (decision.rule, decision.opt_out) == ("already-answered", True)
 
 

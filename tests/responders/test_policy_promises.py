@@ -59,7 +59,6 @@ def situations(draw: st.DrawFn) -> tuple[Snapshot, datetime]:
         handed_over=draw(rarely),
         silenced=draw(rarely),
         person_acting=draw(rarely),
-        answered_at=posted + MINUTE * draw(st.integers(-60, 60)) if draw(rarely) else None,
         automatic_replies=draw(st.integers(0, 2)),
     )
     drawn = snapshot(
@@ -72,6 +71,8 @@ def situations(draw: st.DrawFn) -> tuple[Snapshot, datetime]:
             private=draw(rarely),
             ours=draw(rarely),
             history=draw(rarely),
+            answered=draw(rarely),
+            answered_since=draw(rarely),
             after_gap=draw(rarely),
             gap_cleared=draw(st.booleans()),
         ),
@@ -181,11 +182,11 @@ def test_in_a_crisis_the_robot_says_what_a_person_approved_and_nothing_else_but_
 def test_nobody_who_needs_a_person_is_lost(situation: tuple[Snapshot, datetime]) -> None:
     view, decision = situation[0], decide(*situation)
     human = not (view.post.ours or view.author.is_bot or NOBODY_FLAGS & view.assessment.flags)
-    at = view.conversation.answered_at
-    answered = at is not None and at > view.post.created_at
-    if answered:
+    if view.post.answered:
         assert decision.reply is None
-    if human and not answered and (view.assessment.needs_reply or view.assessment.urgency.at_least(Urgency.HIGH)):
+    answered_later = view.post.answered_since and not view.assessment.urgency.at_least(Urgency.HIGH)
+    needs = view.assessment.needs_reply or view.assessment.urgency.at_least(Urgency.HIGH)
+    if human and needs and not (view.post.answered or answered_later):
         assert decision.escalate
         fresh = not view.post.history
         assert decision.alert or view.assessment.urgency is not Urgency.CRITICAL or not fresh

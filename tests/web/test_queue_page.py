@@ -71,7 +71,7 @@ def test_an_empty_choice_is_not_an_empty_queue(shop: Shop) -> None:
     assert "Nothing of this choice waits. The whole queue: 1 case" in mine
     shop.clock.advance_to(at("2026-11-20 18:00"))
     since_closing = browser.get("/queue?view=weekend").words
-    assert "Nothing came since Fri 20 Nov, 17:00. The whole queue: 1 case" in since_closing
+    assert "Nothing that came since Fri 20 Nov, 17:00 waits. The whole queue: 1 case" in since_closing
     assert "Nothing waits" not in mine + since_closing
 
 
