@@ -67,6 +67,7 @@ def run_settings(
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
             daemon = Daemon(desk, [part for part in only if part != WEB] if only else PARTS)
             pages = _web_server(desk, settings) if not only or WEB in only else None
+            stop = _stop_by_signal()  # from the first thing on that has to be stopped in order
             address = _start_pages(pages, settings)
             _banner(settings, database, desk.broken, str(desk.classifier.identity), world, command, address)
             for other in others(desk, name=daemon.name):
@@ -77,7 +78,7 @@ def run_settings(
             try:
                 daemon.start()
                 systemd.tell("READY=1")
-                _wait_for_a_signal(daemon)
+                _wait(stop, daemon)
             finally:
                 systemd.tell("STOPPING=1")
                 _say("Stopping: finishing the current steps.")
@@ -204,10 +205,15 @@ def _way_in(database: Database, settings: Settings, address: str, world: Clock) 
     return lines
 
 
-def _wait_for_a_signal(daemon: Daemon) -> None:
-    stop, watchdog = threading.Event(), systemd.Watchdog()
+def _stop_by_signal() -> threading.Event:
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _wait(stop: threading.Event, daemon: Daemon) -> None:
+    watchdog = systemd.Watchdog()
     while not stop.wait(0.5):
         # only what hangs is worth a new start: a network or a database that is away is waited for
         watchdog.pat(well=not daemon.hanging())
