@@ -20,5 +20,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("profile") as table:
-        table.drop_column("access_ends_at")
+    raise NotImplementedError("migrations go forward only; restore the backup that was made before the upgrade")
