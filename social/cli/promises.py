@@ -334,18 +334,14 @@ class Facts:
         )
 
     def nobody_who_said_stop_hears_the_robot(self) -> Check:
-        broken, checked = [], 0
-        stops = {
-            (row.network, row.author_id): row.received_at
-            for row in self.rows
-            if (row.reason or "").startswith("opt-out")
-        }
+        broken = []
+        stops = {row.author_id: row.received_at for row in self.rows if (row.reason or "").startswith("opt-out")}
         for reply in self.replies.values():
-            for (_network, author_id), since in stops.items():
-                if reply.author_id == author_id and reply.sent_by == "robot":
-                    checked += 1
-                    if reply.sent_at is not None and reply.intended_at is not None and reply.intended_at > since + HOUR:
-                        broken.append(f"reply {reply.id} was sent to an author who had said stop")
+            since = stops.get(reply.author_id) if reply.sent_by == "robot" else None
+            if since is None or reply.sent_at is None or reply.intended_at is None:
+                continue
+            if reply.intended_at > since + HOUR:
+                broken.append(f"reply {reply.id} was sent to an author who had said stop")
         return Check(promise="nobody who said stop hears the robot again", checked=len(stops), broken=tuple(broken))
 
     def robots_are_not_answered(self) -> Check:

@@ -134,13 +134,12 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
             # but the first poll did not go back to the answers of what lay there; and the next ones have their turn
             worth_reading = [item for item in worth_reading if item.history and item.looked_at is None]
             looked = [item.conversation_id for item in opened if item not in worth_reading]
-        if worth_reading:
-            for conversation_id, ref in _one_a_thread(worth_reading):
-                looked.append(conversation_id)
-                try:
-                    threads.update({post.native_id: post for post in live.connector.thread(ref)})
-                except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
-                    log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
+        for conversation_id, ref in _one_a_thread(worth_reading):
+            looked.append(conversation_id)
+            try:
+                threads.update({post.native_id: post for post in live.connector.thread(ref)})
+            except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
+                log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
     with desk.database.write() as session:
         posts.looked_at(session, looked, now=now)
