@@ -1,4 +1,4 @@
-"""``social db``: upgrade, status, backup."""
+"""``social db``: upgrade, status, backup; ``migrate-to`` lies in a file of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from social.cli.command import Config, Json, new_app, print_json
+from social.cli.db_migrate import migrate_to
 
 if TYPE_CHECKING:
     from social.store.session import Database
 
 app = new_app(help="The database: bring it up to date, look at it, copy it.", no_args_is_help=True)
+app.command()(migrate_to)
 
 
 @app.command()

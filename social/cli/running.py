@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,7 @@ def run_settings(
                     log.warning(
                         "another daemon (%s) works on this SQLite file: safe, but useless; stop one of them", other.name
                     )
+            left: list[str] = []
             try:
                 daemon.start()
                 systemd.tell("READY=1")
@@ -82,12 +84,26 @@ def run_settings(
             finally:
                 systemd.tell("STOPPING=1")
                 _say("Stopping: finishing the current steps.")
-                if pages is not None:
-                    pages.stop()
-                daemon.stop()
-                desk.close()
+                with ThreadPoolExecutor(1) as beside:  # both may take seconds, and a supervisor gives us ten
+                    closing = beside.submit(pages.stop) if pages is not None else None
+                    left = daemon.stop()
+                    if closing is not None:
+                        closing.result()
+                if not left:
+                    desk.close()
+        if left:
+            _leave_at_once()
     finally:
         database.close()
+
+
+def _leave_at_once() -> None:
+    """A thread hangs in a network or a database: Python would wait for it, or pull its libraries away under it. All that
+    counts is committed, and what it holds is free when its lease ends."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager
@@ -136,15 +152,20 @@ def _world(settings: Settings, database: Database, seed: int | None) -> Iterator
 
 
 def _others_run(database: Database) -> bool:
-    """Does another daemon of this machine live on this database? Ours has withdrawn its heartbeat by now; that of a killed
-    one stays fresh for a while."""
+    """Does another daemon of this machine live on this database? Ours has withdrawn its heartbeat by now."""
+    return any(name.startswith(f"{socket.gethostname()}:") for name in living_daemons(database))
+
+
+def living_daemons(database: Database) -> list[str]:
+    """Names of the daemons on this database; without those of this machine that were killed, whose heartbeat stays fresh
+    for a while."""
     from social.clock import machine_now
     from social.store import control
 
     with database.read() as session:
         names = [daemon.name for daemon in control.running(session, at=machine_now())]
-    host = socket.gethostname()
-    return any(_is_alive(int(name.rpartition(":")[2])) for name in names if name.startswith(f"{host}:"))
+    here = f"{socket.gethostname()}:"
+    return [name for name in names if not name.startswith(here) or _is_alive(int(name.rpartition(":")[2]))]
 
 
 def _is_alive(pid: int) -> bool:

@@ -115,7 +115,7 @@ def _statements(kind: Claimed, dialect: str) -> _Statements:
         .where(*due)
         .order_by(columns.due_at, columns.id)
         .limit(bindparam("wanted"))
-        .with_for_update(skip_locked=True),
+        .with_for_update(skip_locked=True, key_share=True),
         take=update(t(table)).where(these).values(taken),
         set_aside=update(t(table)).where(these).values(aside),
     )
@@ -134,7 +134,8 @@ def claim(
             return Claim(kind, "", ())
     token = secrets.token_hex(16)
     until: Any = lease if database.dialect == "postgresql" else machine_now() + lease
-    with database.write() as session:
+
+    def take(session: Session) -> Claim:
         rows = session.connection().execute(statements.pick, {**due, "wanted": limit}).all()
         poison = [row.id for row in rows if row.attempts >= MAXIMUM_ATTEMPTS and kind not in _NEVER_SET_ASIDE]
         ids = tuple(row.id for row in rows if row.id not in poison)
@@ -144,7 +145,9 @@ def claim(
             log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
         if ids:
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
-    return Claim(kind, token, ids)
+        return Claim(kind, token, ids)
+
+    return database.step(take)
 
 
 _LINE = (Claimed.PROFILE, Claimed.POST, Claimed.DOUBTFUL, Claimed.REPLY, Claimed.ALERT, Claimed.NOTIFICATION)
@@ -191,7 +194,11 @@ def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = N
     columns = _columns(claimed.kind.value.table)
     wanted = claimed.ids if ids is None else tuple(ids)
     rows = session.execute(
-        select(columns.id).where(columns.id.in_(wanted), columns.token == claimed.token).with_for_update()
+        select(columns.id)
+        .where(columns.id.in_(wanted), columns.token == claimed.token)
+        .order_by(columns.id)
+        # not FOR UPDATE: a poll that writes its page would stop everybody who writes something about that profile
+        .with_for_update(key_share=True)
     )
     return set(rows.scalars())
 

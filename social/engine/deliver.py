@@ -32,20 +32,23 @@ from social.domain.errors import (
 )
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, poll
+from social.engine import alerts, budgets, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
-from social.store import control, escalations, incidents, outbox, posts, profiles
+from social.store import control, escalations, incidents, locks, outbox, posts, profiles, wakes
 from social.store.mapping import facts_from, ref_from
 from social.store.recall import conversation_facts, profile_automatic_in_last_hour
 from social.store.rows import c
+from social.store.session import machine_time_of
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 log = logging.getLogger("social.deliver")
 
 #: A look before sending that fails is tried again after this (world time), until the text's own time is over.
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
+#: The record of what was published is worth so many seconds of waiting for a database server that is restarted.
+SERVER_MAY_BE_AWAY = 20.0
 #: A doubtful send that nobody could look up for this long (world time) is shown to people.
 GIVE_UP_LOOKING_AFTER = timedelta(hours=1)
 
@@ -122,14 +125,16 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
         return 1
     receipt: Receipt | None = None
     try:
-        receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
+        with budgets.asking(desk, live, budgets.SENDING, now):
+            receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
         event = Event.FOUND if receipt else Event.ABSENT
     except CannotTell:
         event = Event.CANNOT_TELL
     except ConnectorError as error:
         if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
-            release(desk.database, claimed, due_at=now + LOOK_AGAIN_AFTER)
+            later = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
+            release(desk.database, claimed, due_at=later)
             return 1
         event = Event.CANNOT_TELL
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
@@ -237,23 +242,24 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
     connector = live.connector
     with desk.database.read() as session:
         profile = profiles.by_ids(session, [live.id])[0]
-        wait = profiles.paused_until(session, live.id, ("write", "all"), now=now)
-    if wait is not None:
-        raise RateLimited("the network asked us to wait.", until=wait, scope="write", resource=live.name)
-    found = list(connector.refresh([work.ref]).values())
     thread: list[FetchedPost] = []
-    if connector.capabilities.threads:
-        try:
-            thread = list(connector.thread(work.ref))
-        except CannotTell:
-            if work.robot:
-                raise
-            # too long a thread to read to its end keeps the robot silent, not a person
+    with budgets.asking(desk, live, budgets.SENDING, now):
+        found = list(connector.refresh([work.ref]).values())
+        if connector.capabilities.threads:
+            try:
+                thread = list(connector.thread(work.ref))
+            except CannotTell:
+                if work.robot:
+                    raise
+                # too long a thread to read to its end keeps the robot silent, not a person
     poll.remember_look(desk, profile, [*found, *thread], now)
     for item in found:
         if isinstance(item, Gone):
             return item
-    return connector.can_reply(work.ref) if work.robot or connector.capabilities.threads else ALLOWED
+    if not work.robot and not connector.capabilities.threads:
+        return ALLOWED
+    with budgets.asking(desk, live, budgets.SENDING, now):
+        return connector.can_reply(work.ref)
 
 
 # --- 4: the intent -----------------------------------------------------------------------------------------------------
@@ -267,6 +273,9 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             if control.paused_since(session) is not None:
                 release_in(session, claimed, work)
                 return False
+            # the profile's limit counts what other daemons commit in this moment, too
+            locks.hold_name(session, locks.PROFILE_LIMIT, live.id)
+            locks.hold_conversations(session, [work.conversation_id])
             if work.robot and _profile_is_over_its_limit(desk, session, live, now):
                 raise _NotOurs
             row = session.get(ReplyRow, work.id)
@@ -336,7 +345,7 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
     """A person's draft is open at the desk: the robot does not cut in."""
     with desk.database.read() as session:
         case = escalations.waiting_case(session, work.conversation_id)
-        return case is not None and case.draft_until is not None and case.draft_until > clock.machine_now()
+        return case is not None and case.draft_until is not None and case.draft_until > machine_time_of(session)
 
 
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
@@ -406,7 +415,9 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
 
 def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: datetime) -> None:
     at = receipt.published_at or now
-    with desk.database.write() as session:
+
+    def keep(session: Session) -> None:
+        locks.hold_conversations(session, [work.conversation_id])
         recorded = outbox.settle_sent(
             session, work.id, external_id=receipt.native_id, permalink=receipt.permalink, at=at, now=now
         )
@@ -414,7 +425,9 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
         if recorded and conversation is not None and not work.robot:
             # an answer stops the clock of what the customer had written when it was planned
             posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
-        profiles.record_quota(session, live.id, live.connector.quota(), now=now)
+        budgets.keep_quota(desk, live, session, now)
+
+    desk.database.step(keep, patience=SERVER_MAY_BE_AWAY)
     waited = now - work.post.created_at
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
@@ -432,7 +445,7 @@ def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, er
         _warn_of_a_late_answer(session, live, work, now)
         profiles.record_error(session, live.id, str(error), now=now)
         if isinstance(error, RateLimited):
-            profiles.record_pause(session, live.id, "write", retry, now=now)
+            budgets.keep_pause(session, live.id, error, now, stops="write")
         elif isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=live.name, message=str(error), now=now, profile_id=live.id
@@ -451,7 +464,9 @@ def _apply(
     due_at: datetime | None = None,
 ) -> None:
     """Move the reply as ``step`` says and do what follows from it, in one transaction."""
-    with desk.database.write() as session:
+
+    def move(session: Session) -> None:
+        locks.hold_conversations(session, [work.conversation_id])
         values = {"due_at": due_at} if due_at is not None else {}
         if not outbox.change_state(session, work.id, state, step.state, token=token, reason=step.reason, **values):
             return
@@ -463,10 +478,13 @@ def _apply(
             _decide_again(session, work, now)
         elif step.consequence is Consequence.ESCALATE and step.state is not ReplyState.WOULD_HAVE_SENT:
             _tell_people(session, live, work, step, now)
+
+    desk.database.step(move)
     log.info("%-12s %s #%d: %s, %s", step.state.value, live.name, work.post_id, work.kind.value, step.reason)
 
 
 def _decide_again(session: Session, work: _Work, now: datetime) -> None:
+    wakes.wake(session, wakes.TRIAGE)
     session.execute(
         update(PostRow)
         .where(c(PostRow).id == work.post_id, c(PostRow).state == "judged", c(PostRow).deleted_at.is_(None))

@@ -10,7 +10,7 @@ from responders.snapshot import Limits, Timing
 from social.domain.hours import BusinessCalendar
 from social.domain.post import ProfileMode
 from social.engine.on_call import OnCall
-from social.ports import Classifier, Clock, Connector
+from social.ports import Classifier, Clock, Connector, Quota
 from social.store.session import Database
 
 
@@ -66,6 +66,8 @@ class Desk:
     on_call: OnCall | None = None
     #: When each network was last asked how long its access lasts, by profile.
     accesses_asked: dict[int, datetime] = field(default_factory=dict)
+    #: What each network told of its limits, as this process last kept it in the database, by profile and limit.
+    quotas_kept: dict[tuple[int, str], Quota] = field(default_factory=dict)
     #: A classifier that only knows rules is a breakdown, and no choice of the operator's.
     expects_model: bool = False
     #: Whether what is judged may wake people, join an incident or look like a crisis. The past that a backfill reads may not.

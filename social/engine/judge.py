@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import update
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
@@ -19,12 +20,12 @@ from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
 from social.domain.reply import SentBy
-from social.engine import aside, grouping, poll
+from social.engine import aside, budgets, grouping, poll
 from social.engine.claims import Claim, finish, still_mine
 from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
 from social.engine.planning import plan
-from social.store import escalations, incidents, outbox, profiles, volume
+from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
 from social.store.mapping import assessment_values, decision_row
 from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
@@ -32,6 +33,9 @@ from social.store.rows import c, upsert
 from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, EscalationRow, PostRow
 
 log = logging.getLogger("social.judge")
+
+#: A batch that was judged is worth so many seconds of waiting for a database server that is restarted.
+SERVER_MAY_BE_AWAY = 30.0
 
 #: What a post can break by what it holds. ``StatementError``: a value that the database will not take. A database that
 #: is full, read-only or away is no post's fault (``StoreError``): the batch comes again.
@@ -57,8 +61,8 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     cleared = _read_threads_after_gap(desk, posts, now)
     assessments = _assess(desk, posts)
     try:
-        with desk.database.write() as session:
-            _record_all(desk, session, claimed, still_mine(session, claimed), assessments, cleared, now)
+        record = partial(_record_all, desk, claimed, claimed.ids, assessments, cleared, now)
+        desk.database.step(record, patience=SERVER_MAY_BE_AWAY)
     except _BAD_POST as error:
         if _is_no_posts_fault(error):
             raise
@@ -102,7 +106,8 @@ def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: da
         if not live.connector.capabilities.threads:
             continue
         try:
-            thread = live.connector.thread(post.ref)
+            with budgets.asking(desk, live, budgets.SENDING, now):
+                thread = live.connector.thread(post.ref)
         except ConnectorError as error:
             log.warning("%s: a thread could not be read after the gap, people decide: %s", live.name, error)
             continue
@@ -117,13 +122,15 @@ def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: da
 
 def _record_all(
     desk: Desk,
-    session: Session,
     claimed: Claim,
-    mine: set[int],
+    post_ids: Collection[int],
     assessments: Mapping[int, Assessment],
     cleared: set[int],
     now: datetime,
+    session: Session,
 ) -> None:
+    locks.hold_around_posts(session, post_ids)
+    mine = still_mine(session, claimed, post_ids)
     touched: set[int] = set()
     complained: set[int] = set()
     kept: Counter[str] = Counter()
@@ -290,8 +297,7 @@ def _record_one_by_one(
     """One bad post never blocks its batch: it is set aside with its reason and shown to people."""
     for post_id in claimed.ids:
         try:
-            with desk.database.write() as session:
-                _record_all(desk, session, claimed, still_mine(session, claimed, [post_id]), assessments, cleared, now)
+            desk.database.step(partial(_record_all, desk, claimed, (post_id,), assessments, cleared, now))
         except _BAD_POST as error:
             if _is_no_posts_fault(error):
                 raise

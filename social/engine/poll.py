@@ -13,7 +13,7 @@ from sqlmodel import Session
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts
+from social.engine import alerts, budgets
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
@@ -49,7 +49,7 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
     live = desk.profiles[claimed.ids[0]]
     with desk.database.read() as session:
         profile = profiles.by_ids(session, claimed.ids)[0]
-        wait = profiles.paused_until(session, profile.id, ("read", "all"), now=now)
+        wait = profiles.paused_until(session, profile.id, budgets.POLLING, now=now)
     if wait is not None:
         with desk.database.write() as session:
             finish(session, claimed, profile.id, due_at=wait)
@@ -78,16 +78,25 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
         page = live.connector.fetch(cursor)
         more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
         last = number == PAGES_A_TURN or not more
-        with desk.database.write() as session:
+
+        def keep(session: Session, page: Page = page, more: bool = more, last: bool = last) -> posts.Remembered | None:
             if not still_mine(session, claimed):
-                log.info("%s: another process took over this poll", profile.name)
-                return
+                return None
             remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap)
-            turn.quarantined += posts.quarantine(session, profile.id, page.quarantined, now=now)
+            posts.quarantine(session, profile.id, page.quarantined, now=now)
             if last:
-                _finish_turn(session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every)
+                _finish_turn(
+                    desk, session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every
+                )
             else:
                 renew(session, claimed, desk.leases.poll, cursor=dict(page.cursor))
+            return remembered
+
+        remembered = desk.database.step(keep)
+        if remembered is None:
+            log.info("%s: another process took over this poll", profile.name)
+            return
+        turn.quarantined += len(page.quarantined)
         turn.new += remembered.new
         turn.edited += remembered.edited
         turn.own += remembered.own
@@ -97,6 +106,7 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
 
 
 def _finish_turn(
+    desk: Desk,
     session: Session,
     claimed: Claim,
     live: LiveProfile,
@@ -116,7 +126,7 @@ def _finish_turn(
         last_polled_at=now if not page.more else profile.last_polled_at,  # the rest of a gap is still in the gap
         last_error=None,
     )
-    profiles.record_quota(session, profile.id, live.connector.quota(), now=now)
+    budgets.keep_quota(desk, live, session, now)
     if profile.last_error is not None:
         alerts.settle(session, kind="connector", subject=profile.name)
 
@@ -157,7 +167,8 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
     """What a second look showed: edits and deletions of posts that we know, posts of our own account, and what customers
     added under their own posts (not every network tells us of that). Posts of strangers in the thread are left to the
     poll, whose cursor says what is new."""
-    with desk.database.write() as session:
+
+    def keep(session: Session) -> None:
         posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
         seen = [item for item in found if isinstance(item, FetchedPost)]
         known = posts.known(session, profile, [item.native_id for item in seen])
@@ -168,6 +179,8 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
             if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
         ]
         posts.remember(session, profile, wanted, now=now)
+
+    desk.database.step(keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,18 +226,17 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
     """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
     if isinstance(error, RateLimited):
-        # networks name their budgets as they like; whichever it is, a turn of ours runs into it, so it stops our reading
-        retry, scope = error.until, "all" if error.scope == "all" else "read"
+        retry = error.until
     else:
-        retry, scope = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE), None
+        retry = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE)
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
+        if isinstance(error, RateLimited):  # true whoever has the profile now
+            budgets.keep_pause(session, profile.id, error, now)
         if not finish(session, claimed, profile.id, due_at=retry):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
-        if scope is not None:
-            profiles.record_pause(session, profile.id, scope, retry, now=now)
-        elif isinstance(error, CredentialsExpired):
+        if isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
             )

@@ -15,7 +15,7 @@ from social.domain.assessment import RULES_ONLY, Urgency
 from social.domain.errors import ConnectorError
 from social.domain.escalation import WAITING_STATES, EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.engine import alerts
+from social.engine import alerts, budgets
 from social.engine.desk import Desk
 from social.store import control, profiles
 from social.store.rows import c
@@ -137,7 +137,8 @@ def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
         if asked is not None and now - asked < ASK_ACCESS_EVERY and live.id not in near:
             continue
         try:
-            told[live.id] = live.connector.inspect().expires_at
+            with budgets.asking(desk, live, budgets.POLLING, now):
+                told[live.id] = live.connector.inspect().expires_at
         except ConnectorError as error:
             # what is wrong with the network is the poll's to tell; what it said before still holds
             log.debug("%s: nothing was said of its access: %s", live.name, error)

@@ -24,7 +24,7 @@ from social.domain.incident import (
 )
 from social.domain.post import ProfileMode
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.store import outbox, statements
+from social.store import outbox, statements, wakes
 from social.store.journal import ROBOT, note
 from social.store.rows import c
 from social.store.tables import (
@@ -271,6 +271,7 @@ def cancel_plans(session: Session, profile_id: int, kinds: Collection[ReplyKind]
 def decide_again(session: Session, profile_id: int, *, now: datetime) -> int:
     """Whatever the customers wrote whose hour still runs is decided anew; later nothing is sent to them anyway. Returns how
     many posts."""
+    wakes.wake(session, wakes.TRIAGE)
     since = now - CUSTOMERS_HOUR
     columns, conversations = c(PostRow), c(ConversationRow)
     waits = exists().where(conversations.id == columns.conversation_id, conversations.waiting_since > since)

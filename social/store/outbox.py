@@ -13,6 +13,7 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session
 
 from social.domain.reply import Composed, ReplyKind, ReplyState, SentBy, may_follow
+from social.store import wakes
 from social.store.journal import ROBOT, note
 from social.store.rows import c
 from social.store.tables import ConversationRow, ReplyRow
@@ -69,6 +70,8 @@ def plan(session: Session, new: NewReply, *, now: datetime) -> ReplyRow:
     )
     session.add(row)
     session.flush()
+    if new.due_at <= now:
+        wakes.wake(session, wakes.RESPOND)
     return row
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from social.domain.post import Author, FetchedPost, Gone, Quarantined
 from social.domain.reply import ReplyState, SentBy
-from social.store import escalations, outbox
+from social.store import escalations, locks, outbox, wakes
 from social.store.journal import NETWORK_APP, ROBOT, note
 from social.store.mapping import Profile, post_values
 from social.store.rows import c, upsert
@@ -58,12 +58,14 @@ def remember(
     unique = {post.native_id: post for post in posts}
     if not unique:
         return Remembered()
+    _hold_around(session, profile, list(unique.values()))
     known = {
         row.native_id: row
         for row in session.execute(
             select(PostRow)
             .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id.in_(unique))
-            .with_for_update()
+            .order_by(c(PostRow).id)
+            .with_for_update(key_share=True)
         ).scalars()
     }
     fresh = [post for post in unique.values() if post.native_id not in known]
@@ -101,11 +103,36 @@ def remember(
         if post.native_id in known
     )
     own = [post for post in fresh if post.ours]
+    if not history and (edited or len(fresh) > len(own)):
+        wakes.wake(session, wakes.TRIAGE)
     earlier = _own_answers_to(session, profile, [post.native_id for post in fresh if not post.ours], own)
     answers: list[FetchedPost | PostRow] = [*own, *earlier]
     for answer in sorted(answers, key=lambda answer: answer.created_at):
         _explain_own_post(session, profile, answer, now=now)
     return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own))
+
+
+def _hold_around(session: Session, profile: Profile, found: Sequence[FetchedPost]) -> None:
+    """The authors of these posts, and the conversations that they belong to or answer, before any of them is looked at: an
+    edit, or an answer in the network's app, ends what a daemon is about to decide."""
+    if not locks.are_needed(session):
+        return
+    posts, authors, conversations = c(PostRow), c(AuthorRow), c(ConversationRow)
+    native_ids = {post.native_id for post in found} | {post.in_reply_to for post in found if post.ours}
+    spoken_to = select(posts.conversation_id).where(
+        posts.profile_id == profile.id, posts.native_id.in_([id_ for id_ in native_ids if id_])
+    )
+    wrote = select(authors.id).where(
+        authors.network == profile.network, authors.native_id.in_({post.author.native_id for post in found})
+    )
+    author_ids = session.execute(wrote).scalars().all()
+    same_thread = select(conversations.id).where(
+        conversations.profile_id == profile.id,
+        conversations.thread_root.in_({post.thread_root for post in found}),
+        conversations.author_id.in_(author_ids),
+    )
+    locks.hold_authors(session, author_ids)
+    locks.hold_conversations(session, session.execute(spoken_to.union(same_thread)).scalars().all())
 
 
 def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
@@ -133,7 +160,7 @@ def looked_at(session: Session, conversation_ids: Sequence[int], *, now: datetim
 
 
 def _remember_authors(session: Session, network: str, authors: Iterable[Author]) -> dict[str, int]:
-    unique = {author.native_id: author for author in authors}
+    unique = {author.native_id: author for author in sorted(authors, key=lambda author: author.native_id)}
     full = [author for author in unique.values() if author.handle or author.display_name or author.deleted]
     bare = [author for author in unique.values() if author not in full]
     for group, change in ((full, ("handle", "display_name", "is_bot", "deleted")), (bare, ())):
@@ -185,7 +212,7 @@ def _remember_conversations(
                 "opened_at": first[root, author_id],
                 "last_customer_at": last[root, author_id],
             }
-            for root, author_id in first
+            for root, author_id in sorted(first)
         ],
         key=("profile_id", "thread_root", "author_id"),
     )
@@ -387,12 +414,13 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
     """Deleted at the network: the plan is cancelled, the case marked, text, raw answer, vector and old revisions erased;
     a tombstone stays, so that the post is not read in again."""
     count = 0
-    for item in gone:
-        row = session.execute(
-            select(PostRow)
-            .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
-            .with_for_update()
-        ).scalar_one_or_none()
+    for item in sorted(gone, key=lambda item: item.native_id):
+        query = select(PostRow).where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
+        # a conversation of a post never changes: it can be held before the post is
+        conversation_id = session.execute(query.with_only_columns(c(PostRow).conversation_id)).scalar_one_or_none()
+        if conversation_id is not None:
+            locks.hold_conversations(session, [conversation_id])
+        row = session.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
         if row is None or row.deleted_at is not None:
             continue
         assert row.id is not None
@@ -438,5 +466,6 @@ def _decide_the_next(session: Session, deleted: PostRow, *, now: datetime) -> No
     if not standing or conversation is None or conversation.waiting_since is None:
         return
     conversation.waiting_since = max(conversation.waiting_since, standing[0].created_at)
+    wakes.wake(session, wakes.TRIAGE)
     standing[-1].state, standing[-1].due_at, standing[-1].attempts = "waiting", now, 0
     session.add_all([conversation, standing[-1]])

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
+from sqlmodel import Session
 
 from social.domain.errors import StoreError
 from social.store.session import Database
@@ -64,6 +65,11 @@ def upgrade(database: Database, *, now: datetime) -> Path | None:
     with database.write() as session:
         command.upgrade(_config(session.connection()), "head")
     return backup
+
+
+def create(session: Session) -> None:
+    """The schema in its present form, in a transaction of the caller's."""
+    command.upgrade(_config(session.connection()), "head")
 
 
 def require_current(database: Database) -> None:
