@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +26,48 @@ def machine_now() -> datetime:
 def monotonic() -> float:
     """Seconds that never go back, for durations within this process."""
     return time.monotonic()
+
+
+def since_boot() -> float:
+    """Seconds that never go back and, where the system can tell (Linux), go on while the machine sleeps."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of machine time from its making on. Two clocks must both say that it is still open: the one that nobody
+    can set, and the wall's, which alone knows that a whole virtual machine was frozen."""
+
+    boot: float
+    wall: datetime
+
+    @classmethod
+    def lasting(cls, length: timedelta) -> Window:
+        return cls(since_boot() + length.total_seconds(), machine_now() + length)
+
+    @property
+    def open(self) -> bool:
+        return since_boot() <= self.boot and machine_now() <= self.wall
+
+
+_leaving: ContextVar[Window | None] = ContextVar("leaving", default=None)
+
+
+@contextmanager
+def leaving_within(window: Window) -> Iterator[None]:
+    """What this thread sends inside the block must leave within ``window``; whoever owns the socket asks
+    ``too_late_to_leave`` last of all. A process may be paused between any two of its lines."""
+    token = _leaving.set(window)
+    try:
+        yield
+    finally:
+        _leaving.reset(token)
+
+
+def too_late_to_leave() -> bool:
+    window = _leaving.get()
+    return window is not None and not window.open
 
 
 class RealClock:

@@ -14,7 +14,7 @@ from social.clock import Anchor, PacedClock, RealClock
 from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailable
 from social.domain.post import ProfileMode
 from social.engine.calendars import calendar_of
-from social.engine.desk import Desk, LiveProfile
+from social.engine.desk import Desk, Leases, LiveProfile
 from social.engine.meter import StoredMeter
 from social.engine.on_call import open_on_call
 from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
@@ -113,6 +113,7 @@ def open_desk(
     *,
     judge: tuple[Classifier, Classifier] | None = None,
     only: Collection[str] | None = None,
+    leases: Leases | None = None,
 ) -> Desk:
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
     others go on. ``only`` opens no more than these profiles, for a command beside the daemon, and leaves their modes as the
@@ -155,6 +156,7 @@ def open_desk(
         ),
         formal_deadline=settings.responders.formal_deadline,
         batch=settings.triage.batch,
+        leases=leases or Leases(),
         broken=broken,
         on_call=open_on_call(settings, store) if only is None else None,
         expects_model=settings.triage.backend is not TriageBackend.RULES,

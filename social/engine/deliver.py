@@ -32,7 +32,7 @@ from social.domain.errors import (
 )
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, poll
+from social.engine import alerts, failpoints, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
@@ -90,6 +90,7 @@ def paused(desk: Desk) -> bool:
 
 
 def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("deliver.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
@@ -106,17 +107,27 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     if step.state is not ReplyState.SENDING:
         _apply(desk, live, work, ReplyState.PLANNED, step, now, token=claimed.token)
         return 1
-    committed = clock.monotonic()
+    failpoints.reach("deliver.looked")
+    patience = max(desk.leases.settle / 2, timedelta(seconds=1))
+    soon = clock.Window.lasting(patience)
+    # the last of the requests of an attempt is the one that publishes
+    in_time = clock.Window.lasting(patience + live.longest_attempt * 2 / 3)
     if not _commit_intent(desk, live, claimed, work, now):
         return 1
-    if clock.monotonic() - committed > max(desk.leases.settle.total_seconds() / 2, 1.0):
-        return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
-    _use_the_wire(desk, claimed, live, work, now)
+    failpoints.reach("deliver.after-intent")
+    if not soon.open:  # paused or a slow disk: the lease may be over, so only the look-up may decide
+        log.warning(
+            "%s: reply #%d took long to be noted down, so it will be looked up before it is sent", live.name, work.id
+        )
+        return 1
+    with clock.leaving_within(in_time):
+        _use_the_wire(desk, claimed, live, work, now)
     return 1
 
 
 def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     """An intent whose lease ended: look for our own reply; never send blindly."""
+    failpoints.reach("doubtful.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
@@ -132,11 +143,13 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
             release(desk.database, claimed, due_at=now + LOOK_AGAIN_AFTER)
             return 1
         event = Event.CANNOT_TELL
+    failpoints.reach("doubtful.looked-up")
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
         _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
+    failpoints.reach("doubtful.after-settle")
     return 1
 
 
@@ -261,7 +274,8 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
 
 def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
     """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
-    lease = desk.leases.settle + live.longest_attempt + live.connector.reply_rules.read_lag
+    lag = desk.leases.read_lag
+    lease = desk.leases.settle + live.longest_attempt + (live.connector.reply_rules.read_lag if lag is None else lag)
     try:
         with desk.database.write() as session:
             if control.paused_since(session) is not None:
@@ -281,6 +295,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             leased_until = machine_time(session) + lease
             if row is None or not outbox.intend(session, row, token=claimed.token, now=now, leased_until=leased_until):
                 raise _NotOurs
+            failpoints.reach("deliver.before-intent")
     except _NotOurs:
         with desk.database.write() as session:
             if outbox.change_state(
@@ -385,9 +400,11 @@ def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now
 
 
 def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, now: datetime) -> None:
+    failpoints.reach("deliver.before-wire")
     try:
         receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
     except DyzurError as error:
+        failpoints.reach("deliver.after-wire")
         event = delivery.event_of(error) if isinstance(error, ConnectorError) else Event.UNCERTAIN
         if isinstance(error, Refused):
             step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
@@ -398,6 +415,7 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
         else:
             log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
     else:
+        failpoints.reach("deliver.after-wire")
         _sent(desk, live, work, receipt, now)
 
 
@@ -415,6 +433,8 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
             # an answer stops the clock of what the customer had written when it was planned
             posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
         profiles.record_quota(session, live.id, live.connector.quota(), now=now)
+        failpoints.reach("deliver.before-settle")
+    failpoints.reach("deliver.after-settle")
     waited = now - work.post.created_at
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
@@ -463,6 +483,8 @@ def _apply(
             _decide_again(session, work, now)
         elif step.consequence is Consequence.ESCALATE and step.state is not ReplyState.WOULD_HAVE_SENT:
             _tell_people(session, live, work, step, now)
+        failpoints.reach("deliver.before-settle")
+    failpoints.reach("deliver.after-settle")
     log.info("%-12s %s #%d: %s, %s", step.state.value, live.name, work.post_id, work.kind.value, step.reason)
 
 

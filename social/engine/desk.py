@@ -41,6 +41,8 @@ class Leases:
     reply: timedelta = timedelta(seconds=90)
     #: An intent waits this long, plus the longest attempt and the network's read lag, before our replies are looked up.
     settle: timedelta = timedelta(seconds=20)
+    #: Instead of each network's own read lag: a simulated one shows a reply at once.
+    read_lag: timedelta | None = None
     alert: timedelta = timedelta(seconds=30)
     #: Longer than a mail server can take over all its answers.
     message: timedelta = timedelta(seconds=360)

@@ -19,7 +19,7 @@ from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
 from social.domain.reply import SentBy
-from social.engine import aside, grouping, poll
+from social.engine import aside, failpoints, grouping, poll
 from social.engine.claims import Claim, finish, still_mine
 from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
@@ -52,18 +52,23 @@ def _is_no_posts_fault(error: Exception) -> bool:
 
 
 def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("triage.claimed")
     with desk.database.read() as session:
         posts = recall(session, claimed.ids, now=now)
     cleared = _read_threads_after_gap(desk, posts, now)
+    failpoints.reach("triage.threads-read")
     assessments = _assess(desk, posts)
+    failpoints.reach("triage.assessed")
     try:
         with desk.database.write() as session:
             _record_all(desk, session, claimed, still_mine(session, claimed), assessments, cleared, now)
+            failpoints.reach("triage.before-commit")
     except _BAD_POST as error:
         if _is_no_posts_fault(error):
             raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
         _record_one_by_one(desk, claimed, assessments, cleared, now)
+    failpoints.reach("triage.after-commit")
     if desk.rings:
         look_for_crises(desk, now)  # before any of the texts that were just planned goes out
     return len(claimed.ids)

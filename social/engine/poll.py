@@ -13,7 +13,7 @@ from sqlmodel import Session
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts
+from social.engine import alerts, failpoints
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
@@ -46,6 +46,7 @@ class _Turn:
 
 
 def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("poll.claimed")
     live = desk.profiles[claimed.ids[0]]
     with desk.database.read() as session:
         profile = profiles.by_ids(session, claimed.ids)[0]
@@ -76,6 +77,7 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
     gap = profile.last_polled_at is not None and now - profile.last_polled_at > max(posts.GAP, 3 * live.poll_every)
     for number in range(1, PAGES_A_TURN + 1):
         page = live.connector.fetch(cursor)
+        failpoints.reach("poll.fetched")
         more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
         last = number == PAGES_A_TURN or not more
         with desk.database.write() as session:
@@ -88,9 +90,11 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
                 _finish_turn(session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every)
             else:
                 renew(session, claimed, desk.leases.poll, cursor=dict(page.cursor))
+            failpoints.reach("poll.before-commit")
         turn.new += remembered.new
         turn.edited += remembered.edited
         turn.own += remembered.own
+        failpoints.reach("poll.after-commit" if last else "poll.page-committed")
         if last:
             return
         cursor = page.cursor
@@ -140,7 +144,9 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
                 threads.update({post.native_id: post for post in live.connector.thread(ref)})
             except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
                 log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
+        failpoints.reach("poll.looked")
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
+        failpoints.reach("poll.look-committed")
     with desk.database.write() as session:
         posts.looked_at(session, looked, now=now)
         profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
