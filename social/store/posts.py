@@ -13,9 +13,10 @@ from sqlmodel import Session
 
 from social.domain.post import Author, FetchedPost, Gone, Quarantined
 from social.domain.reply import ReplyState, SentBy
-from social.store import escalations, outbox
+from social.store import escalations, outbox, tombstones
 from social.store.journal import NETWORK_APP, ROBOT, note
 from social.store.mapping import Profile, post_values
+from social.store.quotes import unquote
 from social.store.rows import c, upsert
 from social.store.tables import (
     AssessmentRow,
@@ -33,11 +34,13 @@ GAP = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """How many posts of a page were new, changed, or written by the profile itself."""
+    """How many posts of a page were new, changed, or written by the profile itself; and how many were not read in, because
+    their authors are forgotten."""
 
     new: int = 0
     edited: int = 0
     own: int = 0
+    left_out: int = 0
 
 
 def remember(
@@ -55,9 +58,12 @@ def remember(
     these are, whatever their date, and no daemon takes them (they are due at no time): who reads them in judges them, so
     that thousands of them never stand before today's. A post that is known is compared by ``revision``.
     """
+    if not posts:
+        return Remembered()
+    posts, left_out = tombstones.leave_out(session, profile, posts, now=now)
     unique = {post.native_id: post for post in posts}
     if not unique:
-        return Remembered()
+        return Remembered(left_out=left_out)
     known = {
         row.native_id: row
         for row in session.execute(
@@ -105,7 +111,7 @@ def remember(
     answers: list[FetchedPost | PostRow] = [*own, *earlier]
     for answer in sorted(answers, key=lambda answer: answer.created_at):
         _explain_own_post(session, profile, answer, now=now)
-    return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own))
+    return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own), left_out=left_out)
 
 
 def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
@@ -206,7 +212,9 @@ def _remember_conversations(
 
 def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: datetime) -> bool:
     """A changed revision keeps the first native id, is judged again, and re-decides what is still planned."""
-    if row.deleted_at is not None or (row.revision == post.revision and row.text == post.text):
+    if row.deleted_at is not None or row.erased_at is not None:  # what is gone does not come back by being seen again
+        return False
+    if row.revision == post.revision and row.text == post.text:
         return False
     session.add(RevisionRow(post_id=row.id or 0, number=row.revision_number, text=row.text, seen_at=now))
     row.revision, row.revision_number = post.revision, row.revision_number + 1
@@ -399,6 +407,7 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
         count += 1
         cancelled = outbox.cancel_planned(session, now=now, reason="the customer deleted the post", post_id=row.id)
         escalations.mark_deleted(session, row.conversation_id, post_id=row.id, now=now)
+        unquote(session, row)
         row.text, row.raw, row.media, row.deleted_at = "", None, None, now
         if row.state in ("new", "waiting"):
             row.state, row.outcome, row.reason, row.token = "judged", "ignored", "deleted by its author", None

@@ -207,6 +207,7 @@ class PostRow(Claimable, table=True):
     native: Any = _json(default=None, nullable=True)
     raw: Any = _json(default=None, nullable=True)
     deleted_at: datetime | None = _time(default=None)
+    erased_at: datetime | None = _time(default=None)  # its words went after their time, or with their author
     outcome: str | None = None
     reason: str | None = None
 
@@ -508,6 +509,42 @@ class EventRow(Table, table=True):
     subject_kind: str
     subject_id: int | None = None
     detail: Any = _json(default=None, nullable=True)
+
+
+class ForgottenRow(Table, table=True):
+    """The tombstone of an author who was forgotten: enough to know them again, too little to tell who it was."""
+
+    __tablename__ = "forgotten_author"
+    __table_args__ = (UniqueConstraint("network", "digest"),)
+    id: int | None = Field(default=None, primary_key=True)
+    network: str
+    digest: str  # of the account's number, see social.store.tombstones
+    handle_digest: str | None = None
+    forgotten_at: datetime = _time()
+    forgotten_by: str
+    reason: str = _outside()
+    left_out: int = 0  # how often something of theirs was met and not read in
+    last_left_out_at: datetime | None = _time(default=None)
+
+
+class ErasureSaltRow(Table, table=True):
+    """One row, made with the first tombstone: what all digests of this database are keyed with."""
+
+    __tablename__ = "erasure_salt"
+    id: int = Field(default=1, primary_key=True)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ChoreRow(Table, table=True):
+    """What some daemon does once a day, however many there are. ``progress``: how far today's got."""
+
+    __tablename__ = "chore"
+    name: str = Field(primary_key=True)
+    due_at: datetime = _time()
+    leased_until: datetime | None = _time(default=None)  # machine time
+    token: str | None = None
+    progress: Any = _json(default=None, nullable=True)
+    done_at: datetime | None = _time(default=None)
 
 
 class CredentialRow(Table, table=True):
