@@ -213,6 +213,7 @@ def planned(
     not_after: datetime | None = None,
     facts: dict[str, str] | None = None,
     user_id: int | None = None,
+    urgency: Urgency = Urgency.NORMAL,
 ) -> int:
     """A text in the outbox, by default the robot's acknowledgement 40 minutes after the post; the reply's id."""
     with database.write() as session:
@@ -233,6 +234,7 @@ def planned(
                 due_at=due,
                 not_after=not_after or (row.created_at + timedelta(minutes=60) if sent_by is SentBy.ROBOT else None),
                 user_id=user_id,
+                urgency=urgency,
             ),
             now=row.created_at,
         )
@@ -256,10 +258,12 @@ def desk_for(
     closed_notice: bool = True,
     calendar: BusinessCalendar = OFFICE,
     classifier: Classifier | None = None,
+    fallback: Classifier | None = None,
     first_polled_at: datetime | None = FIRST_POLL,
     poll_every: timedelta = timedelta(minutes=5),
 ) -> Desk:
-    """An open desk with one profile of the shop, ready for the three steps of ``social.engine.line``."""
+    """An open desk with one profile of the shop, ready for the three steps of ``social.engine.line``. ``fallback`` also takes
+    the quick look at what comes in; without one, all is normal to it."""
     from social.engine.desk import Desk, LiveProfile
     from tests.fakes import FakeClassifier
 
@@ -276,5 +280,10 @@ def desk_for(
         poll_every=poll_every,
         connector=connector,
     )
-    judge = classifier or FakeClassifier()
-    return Desk(database=database, clock=clock, classifier=judge, fallback=judge, profiles={shop.id: live})
+    return Desk(
+        database=database,
+        clock=clock,
+        classifier=classifier or FakeClassifier(),
+        fallback=fallback or FakeClassifier(),
+        profiles={shop.id: live},
+    )

@@ -61,7 +61,7 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         found = control.clock_anchor(session)
         if settings.clock.mode is ClockMode.REAL:
             control.set_clock(session, mode=RealClock.mode, anchor=None)
-            return RealClock()
+            return RealClock(found[2] if found else None)
         require_loopback(settings)
         assert settings.clock.start is not None  # the settings insist
         anchor = found[1] if found else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
+from social.domain.assessment import Urgency
 from social.domain.post import Author, FetchedPost, Gone, Quarantined
 from social.domain.reply import ReplyState, SentBy
 from social.store import escalations, outbox
@@ -48,12 +49,14 @@ def remember(
     now: datetime,
     after_gap: bool = False,
     history: bool = False,
+    priorities: Mapping[str, int] | None = None,
 ) -> Remembered:
     """Store what is new in ``posts``; the caller commits it together with the cursor.
 
     Posts that were there before the first successful poll are history: judged and kept, never answered. ``history``: all of
     these are, whatever their date, and no daemon takes them (they are due at no time): who reads them in judges them, so
-    that thousands of them never stand before today's. A post that is known is compared by ``revision``.
+    that thousands of them never stand before today's. A post that is known is compared by ``revision``. ``priorities``: native
+    id -> ``Urgency.band`` of what a quick look found urgent, which is judged first; the others wait as normal ones.
     """
     unique = {post.native_id: post for post in posts}
     if not unique:
@@ -70,6 +73,7 @@ def remember(
     authors = _remember_authors(session, profile.network, [post.author for post in unique.values()])
     conversations = _remember_conversations(session, profile, fresh, authors)
     first = profile.first_polled_at
+    bands = priorities or {}
     upsert(
         session,
         PostRow,
@@ -88,6 +92,7 @@ def remember(
                 "revision_number": 1,
                 "history": history or first is None or post.created_at < first,
                 "after_gap": after_gap,
+                "priority": bands.get(post.native_id, Urgency.NORMAL.band),
                 "outcome": "ignored" if post.ours else None,
                 "reason": "our own post" if post.ours else None,
             }
@@ -96,7 +101,7 @@ def remember(
         key=("network", "profile_id", "native_id"),
     )
     edited = sum(
-        _remember_edit(session, known[post.native_id], post, now=now)
+        _remember_edit(session, known[post.native_id], post, priority=bands.get(post.native_id), now=now)
         for post in unique.values()
         if post.native_id in known
     )
@@ -204,7 +209,7 @@ def _remember_conversations(
     return {(row.thread_root, row.author_id): row.id for row in rows}
 
 
-def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: datetime) -> bool:
+def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, priority: int | None, now: datetime) -> bool:
     """A changed revision keeps the first native id, is judged again, and re-decides what is still planned."""
     if row.deleted_at is not None or (row.revision == post.revision and row.text == post.text):
         return False
@@ -214,6 +219,7 @@ def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: da
     row.native, row.raw, row.media = dict(post.native), dict(post.raw), post_values(post)["media"]
     if not row.ours:
         row.state, row.due_at, row.token, row.leased_until, row.attempts = "new", now, None, None, 0
+        row.priority = row.priority if priority is None else priority
         outbox.cancel_planned(
             session, now=now, reason="the customer edited the post", post_id=row.id, sent_by=SentBy.ROBOT
         )

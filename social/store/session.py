@@ -53,9 +53,11 @@ class Database:
                 raise ConfigurationError("an in-memory database forgets everything.", resource="[database] url")
             self._make_folder(self.path)
             options["connect_args"] = {"timeout": _BUSY_MILLISECONDS / 1000}
+        self._file: tuple[int, int] | None = None
         self.engine: Engine = create_engine(parsed, **options)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._remember_file)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writing = self.engine.execution_options(write=True)
 
@@ -70,9 +72,25 @@ class Database:
                 next_step="Choose a writable place in [database] url.",
             ) from error
 
+    def _remember_file(self, connection: Any, record: Any) -> None:
+        self._file = self._file or _identity(self.path)
+
+    def _require_same_file(self) -> None:
+        """SQLite would go on with a file that is gone, for whoever has it open, and make a blank one for the next."""
+        if self._file is None or (found := _identity(self.path)) == self._file:
+            return
+        raise StoreError(
+            "the database file is gone." if found is None else "the database file was replaced while the program runs.",
+            resource=_resource(self),
+            next_step="Stop the program, restore the newest backup in this place, and start it again."
+            if found is None
+            else "Start the program again.",
+        )
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A read-only look; nothing is committed."""
+        self._require_same_file()
         with _explained(self), Session(self.engine) as session:
             yield session
             session.rollback()
@@ -80,12 +98,22 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One step, one transaction: committed at the end of the block, rolled back on any error."""
+        self._require_same_file()
         with _explained(self), self._write_lock, Session(self._writing) as session:
             yield session
             session.commit()
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies there; ``None`` where none does."""
+    try:
+        found = path.stat() if path is not None else None
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 class _NoLock:

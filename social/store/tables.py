@@ -55,6 +55,13 @@ def _active(table: str, states: str) -> Index:
     return Index(f"ix_{table}_active", "due_at", sqlite_where=condition, postgresql_where=condition)
 
 
+def _urgent(table: str, states: str) -> Index:
+    """The same for claims that take the urgent ones first. ``id`` last: the order of the claim, so that nothing is sorted."""
+    condition = text(f"state IN ({states})")
+    columns = ("priority", "due_at", "id")
+    return Index(f"ix_{table}_urgent", *columns, sqlite_where=condition, postgresql_where=condition)
+
+
 def _one_incident(kind: str, column: str) -> Index:
     """At most one incident of ``kind`` at a time, however many daemons look."""
     condition = text(f"kind = '{kind}' AND state <> 'ended'")
@@ -177,6 +184,7 @@ class PostRow(Claimable, table=True):
     __table_args__ = (
         UniqueConstraint("network", "profile_id", "native_id"),
         _active("post", "'new', 'waiting'"),
+        _urgent("post", "'new', 'waiting'"),
         Index("ix_post_conversation", "conversation_id", "created_at"),
         Index("ix_post_profile_created", "profile_id", "created_at"),
     )
@@ -201,6 +209,7 @@ class PostRow(Claimable, table=True):
     ours: bool = False
     history: bool = False
     after_gap: bool = False
+    priority: int = 2  # ``Urgency.band`` of the quick look that the rules take when it comes in
     language_hint: str | None = None
     permalink: str | None = _outside(default=None)
     media: Any = _json(default=None, nullable=True)
@@ -267,6 +276,13 @@ class ReplyRow(Claimable, table=True):
     __tablename__ = "reply"
     __table_args__ = (
         _active("reply", "'planned', 'sending'"),
+        _urgent("reply", "'planned'"),
+        Index(  # what its time passed for, however many wait before it
+            "ix_reply_expiring",
+            "not_after",
+            sqlite_where=text("state = 'planned'"),
+            postgresql_where=text("state = 'planned'"),
+        ),
         Index(
             "uq_reply_one_active_of_a_kind",
             "conversation_id",
@@ -294,6 +310,7 @@ class ReplyRow(Claimable, table=True):
     variant: str
     facts: Any = _json()
     key: str = Field(unique=True)
+    priority: int = 2  # ``Urgency.band`` of the decision; a person's answer comes first
     not_after: datetime | None = _time(default=None)
     created_at: datetime = _time()
     intended_at: datetime | None = _time(default=None)
