@@ -15,9 +15,17 @@ from tests.fakes import FakeConnector
 CORPUS = Path(__file__).parent.parent / "triage" / "training" / "corpus"
 
 
-def corpus_texts() -> list[str]:
-    """The project's own corpus: posts as people write them, Polish first."""
-    return [json.loads(line)["text"] for file in sorted(CORPUS.glob("*.jsonl")) for line in file.open(encoding="utf-8")]
+#: How often each urgency comes in a brand's stream. The corpus has far more that is urgent, so that a model can learn it.
+NATURAL = {"low": 0.35, "normal": 0.46, "high": 0.17, "critical": 0.02}
+
+
+def corpus_texts() -> dict[str, list[str]]:
+    """The project's own corpus, posts as people write them, by urgency."""
+    texts: dict[str, list[str]] = {level: [] for level in NATURAL}
+    for file in sorted(CORPUS.glob("*.jsonl")):
+        for row in map(json.loads, file.open(encoding="utf-8")):
+            texts[row["urgency"]].append(row["text"])
+    return texts
 
 
 def crowd(count: int, *, begin: datetime, every: timedelta, seed: int = 1, prefix: str = "") -> Iterator[FetchedPost]:
@@ -30,7 +38,8 @@ def crowd(count: int, *, begin: datetime, every: timedelta, seed: int = 1, prefi
         root = root or native_id
         if root == native_id:
             threads = [*threads[-200:], root]
-        text, at = draw.choice(texts), begin + number * every
+        (level,) = draw.choices(list(NATURAL), weights=list(NATURAL.values()))
+        text, at = draw.choice(texts[level]), begin + number * every
         yield FetchedPost(
             native_id=native_id,
             author=Author(native_id=author, handle=f"{author}.example", display_name=author.title()),
@@ -69,4 +78,5 @@ class PagingConnector(FakeConnector):
         number = int(cursor["page"]) if cursor else 0
         if number >= len(self.pages):
             return Page(posts=(), cursor={"page": number}, more=False)
-        return Page(posts=tuple(self.pages[number]), cursor={"page": number + 1}, more=number + 1 < len(self.pages))
+        posts = tuple(self.pages[number])  # an empty page ends the turn
+        return Page(posts=posts, cursor={"page": number + 1}, more=bool(posts) and number + 1 < len(self.pages))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -207,15 +207,33 @@ def _held(kind: Claimed) -> Any:
 
 def finish(session: Session, claimed: Claim, row_id: int, **values: Any) -> bool:
     """Write ``values`` and give the row back; ``False`` = it was no longer ours and nothing was written."""
-    columns = _columns(claimed.kind.value.table)
-    released = {"token": None, "leased_until": None, "attempts": 0, **values}
-    result: Any = session.execute(
-        update(claimed.kind.value.table)
-        .where(columns.id == row_id, columns.token == claimed.token)
-        .values(**released)
-        .execution_options(synchronize_session=False)
+    return finish_all(session, claimed, {row_id: values}) == 1
+
+
+def finish_all(session: Session, claimed: Claim, values: Mapping[int, Mapping[str, Any]]) -> int:
+    """The same for many rows, in one statement; all get values for the same columns. Returns how many were still ours (of
+    several rows PostgreSQL's driver may not say it: ask ``still_mine`` before, in the same transaction)."""
+    if not values:
+        return 0
+    session.flush()
+    statement = _finished(claimed.kind, tuple(next(iter(values.values()))))
+    rows = [
+        {"this": row_id, "held": claimed.token, **{f"new_{name}": value for name, value in new.items()}}
+        for row_id, new in values.items()
+    ]
+    result: Any = session.connection().execute(statement, rows)
+    return int(result.rowcount)
+
+
+@cache
+def _finished(kind: Claimed, names: tuple[str, ...]) -> Any:
+    columns = _columns(kind.value.table)
+    given = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return (
+        update(t(kind.value.table))
+        .where(columns.id == bindparam("this"), columns.token == bindparam("held"))
+        .values({"token": None, "leased_until": None, "attempts": 0, **given})
     )
-    return bool(result.rowcount == 1)
 
 
 def release(database: Database, claimed: Claim, *, due_at: datetime | None = None) -> None:

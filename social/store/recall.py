@@ -83,6 +83,7 @@ def recall(
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(c(PostRow).id.in_(post_ids))
         .order_by(c(PostRow).created_at, c(PostRow).id)
+        .execution_options(populate_existing=True)  # what this transaction wrote past the objects counts too
     ).all()
     if not rows:
         return []
