@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,7 +25,7 @@ from sqlmodel import Session
 from social.clock import machine_now
 from social.engine import aside
 from social.store.columns import UtcDateTime
-from social.store.rows import t
+from social.store.rows import active, t
 from social.store.session import Database
 from social.store.tables import AlertRow, Claimable, EscalationRow, NotificationRow, PostRow, ProfileRow, ReplyRow
 
@@ -98,13 +98,15 @@ def _statements(kind: Claimed, dialect: str) -> _Statements:
     table, columns = kind.value.table, _columns(kind.value.table)
     machine: Any = func.clock_timestamp() if dialect == "postgresql" else bindparam("machine", type_=UtcDateTime)
     due = [
+        active(table),
         columns.state.in_(kind.value.states),
         columns.due_at <= bindparam("now", type_=UtcDateTime),
         or_(columns.leased_until.is_(None), columns.leased_until < machine),
     ]
     if kind not in _OF_ALL_PROFILES:
         profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
-        due.append(profile.in_(bindparam("profiles", expanding=True)))
+        # "+ 0": else SQLite would rather read all rows of the profiles than the few that are active
+        due.append((profile + 0).in_(bindparam("profiles", expanding=True)))
     lease: Any = func.clock_timestamp() + bindparam("lease") if dialect == "postgresql" else bindparam("lease")
     taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
     aside = {"state": kind.value.poison, "token": None, "leased_until": None}
@@ -165,7 +167,10 @@ def _due_later() -> Any:
         columns = _columns(kind.value.table)
         soonest.append(
             select(func.min(columns.due_at).label("due_at")).where(
-                columns.state.in_(kind.value.states), columns.due_at > after, columns.leased_until.is_(None)
+                active(kind.value.table),
+                columns.state.in_(kind.value.states),
+                columns.due_at > after,
+                columns.leased_until.is_(None),
             )
         )
     return select(func.min(union_all(*soonest).subquery().c.due_at))
@@ -188,25 +193,47 @@ def next_due(database: Database, *, after: datetime) -> datetime | None:
 
 def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = None) -> set[int]:
     """Which of the claimed rows are still ours; they stay locked until the transaction ends."""
-    columns = _columns(claimed.kind.value.table)
     wanted = claimed.ids if ids is None else tuple(ids)
-    rows = session.execute(
-        select(columns.id).where(columns.id.in_(wanted), columns.token == claimed.token).with_for_update()
-    )
-    return set(rows.scalars())
+    held = {"ids": wanted, "held": claimed.token}
+    return set(session.connection().execute(_held(claimed.kind), held).scalars())
+
+
+@cache
+def _held(kind: Claimed) -> Any:
+    columns = _columns(kind.value.table)
+    these = columns.id.in_(bindparam("ids", expanding=True))
+    return select(columns.id).where(these, columns.token == bindparam("held")).with_for_update()
 
 
 def finish(session: Session, claimed: Claim, row_id: int, **values: Any) -> bool:
     """Write ``values`` and give the row back; ``False`` = it was no longer ours and nothing was written."""
-    columns = _columns(claimed.kind.value.table)
-    released = {"token": None, "leased_until": None, "attempts": 0, **values}
-    result: Any = session.execute(
-        update(claimed.kind.value.table)
-        .where(columns.id == row_id, columns.token == claimed.token)
-        .values(**released)
-        .execution_options(synchronize_session=False)
+    return finish_all(session, claimed, {row_id: values}) == 1
+
+
+def finish_all(session: Session, claimed: Claim, values: Mapping[int, Mapping[str, Any]]) -> int:
+    """The same for many rows, in one statement; all get values for the same columns. Returns how many were still ours (of
+    several rows PostgreSQL's driver may not say it: ask ``still_mine`` before, in the same transaction)."""
+    if not values:
+        return 0
+    session.flush()
+    statement = _finished(claimed.kind, tuple(next(iter(values.values()))))
+    rows = [
+        {"this": row_id, "held": claimed.token, **{f"new_{name}": value for name, value in new.items()}}
+        for row_id, new in values.items()
+    ]
+    result: Any = session.connection().execute(statement, rows)
+    return int(result.rowcount)
+
+
+@cache
+def _finished(kind: Claimed, names: tuple[str, ...]) -> Any:
+    columns = _columns(kind.value.table)
+    given = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return (
+        update(t(kind.value.table))
+        .where(columns.id == bindparam("this"), columns.token == bindparam("held"))
+        .values({"token": None, "leased_until": None, "attempts": 0, **given})
     )
-    return bool(result.rowcount == 1)
 
 
 def release(database: Database, claimed: Claim, *, due_at: datetime | None = None) -> None:
