@@ -22,10 +22,10 @@ from social.domain.hours import BusinessCalendar
 from social.domain.post import Author, FetchedPost, PostKind, ProfileMode
 from social.domain.reply import Composed, ReplyKind, SentBy
 from social.store import escalations, outbox, posts, profiles
-from social.store.mapping import Profile, assessment_values, decision_row
-from social.store.rows import c, t, upsert
+from social.store.mapping import Profile, assessment_values, decision_values
+from social.store.rows import c, insert_rows, t, upsert
 from social.store.session import Database
-from social.store.tables import AssessmentRow, BrandRow, ConversationRow, PostRow, ProfileRow
+from social.store.tables import AssessmentRow, BrandRow, ConversationRow, DecisionRow, PostRow, ProfileRow
 from tests.cast import ANNA, BRAND, OFFICE, PROFILE, at
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def judged(
         values = {**assessment_values(judgement), "made_at": when}
         upsert(session, AssessmentRow, [{**keys, **values}], key=tuple(keys), change=tuple(values))
         decision = Decision(rule=rule, reason=reason, policy_version="test", outcome=outcome, urgency=judgement.urgency)
-        session.add(decision_row(decision, post_id=row_id, revision_number=row.revision_number, now=when))
+        made = decision_values(decision, post_id=row_id, revision_number=row.revision_number, now=when)
+        insert_rows(session, DecisionRow, [made])
         row.state, row.outcome, row.reason = "judged", outcome.value, f"{rule}: {reason}"
         session.add(row)
 
@@ -183,7 +184,7 @@ def case(
         assert conversation is not None
         conversation.waiting_since = conversation.waiting_since or row.created_at
         session.add(conversation)
-        found = escalations.open_or_join(
+        return escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=row.brand_id,
@@ -198,8 +199,6 @@ def case(
             ),
             now=now or row.created_at,
         )
-        assert found.id is not None
-        return found.id
 
 
 def planned(

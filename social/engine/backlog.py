@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency
@@ -15,7 +15,7 @@ from social.domain.deadline import CUSTOMERS_HOUR
 from social.domain.reply import ReplyState, SentBy
 from social.engine import alerts
 from social.engine.desk import Desk, LiveProfile
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 KIND = "behind"
@@ -96,18 +96,22 @@ def _backlogs(session: Session, desk: Desk, now: datetime) -> Iterator[Backlog]:
 def _late(session: Session) -> dict[int, int]:
     """By profile: customers who wait, whose text was too late, and who got no other since they wait."""
     cases, replies, conversations = c(EscalationRow), c(ReplyRow), c(ConversationRow)
+    too_late = exists().where(
+        replies.conversation_id == cases.conversation_id,
+        replies.state == ReplyState.LATE.value,
+        replies.sent_by == SentBy.ROBOT.value,
+        replies.created_at >= conversations.waiting_since,
+    )
+    profile = cases.profile_id + 0  # else SQLite would read all of the profile's for the sake of their order
     rows = session.execute(
-        select(cases.profile_id, func.count(cases.id.distinct()))
+        select(profile, func.count())
         .join(ConversationRow, conversations.id == cases.conversation_id)
-        .join(ReplyRow, replies.conversation_id == cases.conversation_id)
         .where(
-            text("escalation.state IN ('open', 'taken')"),  # written out: the condition of the partial index
-            replies.state == ReplyState.LATE.value,
-            replies.sent_by == SentBy.ROBOT.value,
-            replies.created_at >= conversations.waiting_since,
+            active(EscalationRow),
+            too_late,
             conversations.last_automated_at.is_(None) | (conversations.last_automated_at < conversations.waiting_since),
         )
-        .group_by(cases.profile_id)
+        .group_by(profile)
     )
     return {profile_id: count for profile_id, count in rows}
 
@@ -116,14 +120,10 @@ def _unjudged(session: Session, *, before: datetime) -> dict[int, int]:
     """By profile: customers' posts that came in ``before`` and have no judgement yet. A post of the night that waits for
     the opening has one."""
     columns = c(PostRow)
+    profile = columns.profile_id + 0
     rows = session.execute(
-        select(columns.profile_id, func.count())
-        .where(
-            text("post.state IN ('new', 'waiting')"),  # written out: the condition of the partial index
-            columns.state == "new",
-            columns.due_at <= before,
-            columns.history.is_(False),
-        )
-        .group_by(columns.profile_id)
+        select(profile, func.count())
+        .where(active(PostRow), columns.state == "new", columns.due_at <= before, columns.history.is_(False))
+        .group_by(profile)
     )
     return {profile_id: count for profile_id, count in rows}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from connectors import registry
 from responders.snapshot import Limits, Timing
@@ -73,13 +74,16 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         return PacedClock(anchor)
 
 
+def key_file(settings: Settings, database: Database) -> Path:
+    """Where the key of refreshed credentials lies: beside an SQLite file, else beside config.toml."""
+    return settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
+
+
 def open_credentials(settings: Settings, database: Database) -> CredentialStore:
-    key_file = settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
     return EncryptedCredentials(
         directory=settings.path(settings.secrets.directory),
-        key_file=key_file,
-        load_sealed=lambda name: credentials.load_sealed(database, name),
-        save_sealed=lambda name, sealed: credentials.save_sealed(database, name, sealed, now=clock.machine_now()),
+        key_file=key_file(settings, database),
+        sealed=credentials.StoredCredentials(database, clock.machine_now),
     )
 
 

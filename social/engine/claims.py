@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -238,27 +238,56 @@ def next_due(database: Database, *, after: datetime) -> datetime | None:
         return found
 
 
+def waiting_posts(database: Database, *, at_most: int) -> int:
+    """How many posts wait to be judged; counting ends at ``at_most``."""
+    some = select(_columns(PostRow).id).where(Claimed.POST.value.waits()).limit(at_most).subquery()
+    with database.engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
 def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = None) -> set[int]:
     """Which of the claimed rows are still ours; they stay locked until the transaction ends."""
-    columns = _columns(claimed.kind.value.table)
     wanted = claimed.ids if ids is None else tuple(ids)
-    rows = session.execute(
-        select(columns.id).where(columns.id.in_(wanted), columns.token == claimed.token).with_for_update()
-    )
-    return set(rows.scalars())
+    held = {"ids": wanted, "held": claimed.token}
+    return set(session.connection().execute(_held(claimed.kind), held).scalars())
+
+
+@cache
+def _held(kind: Claimed) -> Any:
+    columns = _columns(kind.value.table)
+    these = columns.id.in_(bindparam("ids", expanding=True))
+    return select(columns.id).where(these, columns.token == bindparam("held")).with_for_update()
 
 
 def finish(session: Session, claimed: Claim, row_id: int, **values: Any) -> bool:
     """Write ``values`` and give the row back; ``False`` = it was no longer ours and nothing was written."""
-    columns = _columns(claimed.kind.value.table)
-    released = {"token": None, "leased_until": None, "attempts": 0, **values}
-    result: Any = session.execute(
-        update(claimed.kind.value.table)
-        .where(columns.id == row_id, columns.token == claimed.token)
-        .values(**released)
-        .execution_options(synchronize_session=False)
+    return finish_all(session, claimed, {row_id: values}) == 1
+
+
+def finish_all(session: Session, claimed: Claim, values: Mapping[int, Mapping[str, Any]]) -> int:
+    """The same for many rows, in one statement; all get values for the same columns. Returns how many were still ours (of
+    several rows PostgreSQL's driver may not say it: ask ``still_mine`` before, in the same transaction)."""
+    if not values:
+        return 0
+    session.flush()
+    statement = _finished(claimed.kind, tuple(next(iter(values.values()))))
+    rows = [
+        {"this": row_id, "held": claimed.token, **{f"new_{name}": value for name, value in new.items()}}
+        for row_id, new in values.items()
+    ]
+    result: Any = session.connection().execute(statement, rows)
+    return int(result.rowcount)
+
+
+@cache
+def _finished(kind: Claimed, names: tuple[str, ...]) -> Any:
+    columns = _columns(kind.value.table)
+    given = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return (
+        update(t(kind.value.table))
+        .where(columns.id == bindparam("this"), columns.token == bindparam("held"))
+        .values({"token": None, "leased_until": None, "attempts": 0, **given})
     )
-    return bool(result.rowcount == 1)
 
 
 def release(database: Database, claimed: Claim, *, due_at: datetime | None = None) -> None:

@@ -545,7 +545,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
     """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
     case = escalations.waiting_case(session, work.conversation_id)
     if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=live.brand_id,
@@ -559,6 +559,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is None:
         return
     case.note = f"{work.kind.value}: {step.reason}"[:500]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlmodel import Session
 
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
@@ -18,9 +18,8 @@ from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
 from social.store import posts, profiles
-from social.store.escalations import WAITING
 from social.store.mapping import Profile, ref_from
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 log = logging.getLogger("social.poll")
@@ -185,20 +184,19 @@ class _OpenPost:
 def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     """Posts with a waiting case or a planned reply, those not looked at for longest first."""
     waiting = select(c(EscalationRow).conversation_id).where(
-        c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
+        active(EscalationRow), c(EscalationRow).profile_id + 0 == profile_id
     )
     planned = select(c(ReplyRow).conversation_id).where(
-        c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
+        active(ReplyRow), c(ReplyRow).state == ReplyState.PLANNED.value, c(ReplyRow).profile_id + 0 == profile_id
     )
     rows = session.execute(
         select(PostRow, c(AuthorRow).native_id, c(ConversationRow).looked_at)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(
-            c(PostRow).profile_id == profile_id,
+            c(PostRow).conversation_id.in_(union(waiting, planned)),
             c(PostRow).ours.is_(False),
             c(PostRow).deleted_at.is_(None),
-            c(ConversationRow).id.in_(waiting) | c(ConversationRow).id.in_(planned),
         )
         .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
         .limit(REFRESHED_AT_ONCE)

@@ -13,12 +13,12 @@ from sqlmodel import Session
 from social import clock
 from social.domain.assessment import RULES_ONLY, Urgency
 from social.domain.errors import ConnectorError
-from social.domain.escalation import WAITING_STATES, EscalationState
+from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import alerts, backlog
 from social.engine.desk import Desk
 from social.store import control, profiles
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
 
 log = logging.getLogger("social.watch")
@@ -61,6 +61,8 @@ def watch_over(desk: Desk, now: datetime) -> int:
             .join(EscalationRow, cases.conversation_id == conversations.id)
             .join(UserRow, c(UserRow).id == cases.taken_by)
             .where(
+                active(ReplyRow),
+                active(EscalationRow),
                 replies.state == ReplyState.PLANNED.value,
                 replies.kind == ReplyKind.ACKNOWLEDGEMENT.value,
                 replies.sent_by == SentBy.ROBOT.value,
@@ -168,7 +170,7 @@ def _deadlines(session: Session, now: datetime) -> Iterator[_Cause]:
         .join(ProfileRow, c(ProfileRow).id == columns.profile_id)
         .where(
             columns.formal.is_(True),
-            columns.state.in_([state.value for state in WAITING_STATES]),
+            active(EscalationRow),
             columns.deadline_at <= now + DEADLINE_NEAR,
         )
     )

@@ -14,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 from social.domain.errors import ConfigurationError, StoreError
+from social.redaction import remember
 
 _BUSY_MILLISECONDS = 10_000
 #: PostgreSQL's SQLSTATE codes (manual, appendix A): read_only_sql_transaction; undefined_table, undefined_column.
@@ -31,12 +32,14 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = make_url(url)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError):
             raise ConfigurationError(
                 "the database URL cannot be read.",
                 resource="[database] url",
                 next_step="Write sqlite:///var/dyzur.db or postgresql+psycopg://user@host/name.",
-            ) from error
+            ) from None  # the library's own words may repeat it, password and all
+        if parsed.password:
+            remember([str(parsed.password)])
         self.dialect = parsed.get_backend_name()
         if self.dialect not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
@@ -47,7 +50,8 @@ class Database:
         self.path = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
         self.url = parsed
         self._write_lock: Any = threading.Lock() if self.dialect == "sqlite" else _NoLock()
-        options: dict[str, Any] = {"poolclass": QueuePool}
+        # an error of the database is told without what was to be written: it is what customers wrote
+        options: dict[str, Any] = {"poolclass": QueuePool, "hide_parameters": True}
         if self.dialect == "sqlite":
             if self.path is None or str(self.path) == ":memory:":
                 raise ConfigurationError("an in-memory database forgets everything.", resource="[database] url")

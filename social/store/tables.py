@@ -187,6 +187,14 @@ class PostRow(Claimable, table=True):
         _urgent("post", "'new', 'waiting'"),
         Index("ix_post_conversation", "conversation_id", "created_at"),
         Index("ix_post_profile_created", "profile_id", "created_at"),
+        # our own posts under posts that come in: without it every page would read all of the profile's
+        Index(
+            "ix_post_own_answers",
+            "profile_id",
+            "in_reply_to",
+            sqlite_where=text("ours IS 1"),
+            postgresql_where=text("ours IS TRUE"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     brand_id: int = Field(foreign_key="brand.id")
@@ -293,6 +301,8 @@ class ReplyRow(Claimable, table=True):
         ),
         Index("ix_reply_conversation_id", "conversation_id"),
         Index("ix_reply_profile_sent", "profile_id", "sent_at"),
+        Index("ix_reply_profile_intended", "profile_id", "intended_at"),  # what went out in the running hour
+        Index("ix_reply_profile_newest", "profile_id", "id"),  # which variants were used last
         # which of our replies an own post on the network is: by its address alone SQLite would read all of the profile's
         Index("ix_reply_profile_external", "profile_id", "external_id"),
     )
