@@ -68,7 +68,7 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         found = control.clock_anchor(session)
         if settings.clock.mode is ClockMode.REAL:
             control.set_clock(session, mode=RealClock.mode, anchor=None)
-            return RealClock()
+            return RealClock(found[2] if found else None)
         require_loopback(settings)
         assert settings.clock.start is not None  # the settings insist
         anchor = found[1] if found else None
@@ -80,13 +80,16 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         return PacedClock(anchor)
 
 
+def key_file(settings: Settings, database: Database) -> Path:
+    """Where the key of refreshed credentials lies: beside an SQLite file, else beside config.toml."""
+    return settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
+
+
 def open_credentials(settings: Settings, database: Database) -> CredentialStore:
-    key_file = settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
     return EncryptedCredentials(
         directory=settings.path(settings.secrets.directory),
-        key_file=key_file,
-        load_sealed=lambda name: credentials.load_sealed(database, name),
-        save_sealed=lambda name, sealed: credentials.save_sealed(database, name, sealed, now=clock.machine_now()),
+        key_file=key_file(settings, database),
+        sealed=credentials.StoredCredentials(database, clock.machine_now),
     )
 
 

@@ -133,8 +133,8 @@ class Daemon:
                 self._complain(name, str(error))
                 self._fails(name, str(error))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
-                self._complain(name, f"{type(error).__name__}: {error}", trace=True)
-                # its name only: the text of a driver's error may quote a customer, and this goes into an alert
+                # its name only: the text of a driver's error may quote a customer, and this goes into log and alert
+                self._complain(name, type(error).__name__, trace=True)
                 self._fails(name, type(error).__name__)
 
         self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())

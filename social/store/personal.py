@@ -186,7 +186,7 @@ HELD: tuple[Held, ...] = (
             when="created_at edited_at received_at deleted_at",
             state="state",
         ),
-        internal=_LEASE,
+        internal=(*_LEASE, "priority"),
     ),
     Held(
         title="our answers in the network's own app",
@@ -212,7 +212,7 @@ HELD: tuple[Held, ...] = (
                 state="state",
             ),
         },
-        internal=_LEASE,
+        internal=(*_LEASE, "priority"),
     ),
     Held(
         title="earlier forms of posts",
@@ -268,7 +268,7 @@ HELD: tuple[Held, ...] = (
                 state="state",
             ),
         },
-        internal=_LEASE,
+        internal=(*_LEASE, "priority"),
     ),
     Held(
         title="cases",
