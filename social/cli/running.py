@@ -20,6 +20,7 @@ from social.cli.opening import simulator_port, somebody_listens
 from social.cli.standing import standing
 from social.domain.errors import DyzurError, UsageError
 from social.ports import Classifier, Clock
+from social.redaction import redact
 from social.settings import ClockMode, Settings, load_settings
 from social.settings_problems import unusable
 from social.store.session import Database
@@ -259,7 +260,7 @@ def _banner(
         f"  Brands       {', '.join(brand.name for brand in settings.brands)}",
         f"  Profiles     {', '.join(f'{item.name} ({item.mode.value})' for item in settings.profiles)}",
         f"  Classifier   {model}",
-        f"  Database     {settings.database.url}",
+        f"  Database     {redact(settings.database.url)}",
         *_way_in(database, settings, address, world),
     ]
     if settings.clock.mode is ClockMode.PACED:

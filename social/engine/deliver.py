@@ -30,15 +30,16 @@ from social.domain.errors import (
     RateLimited,
     Refused,
 )
+from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, failpoints, poll
+from social.engine import alerts, failpoints, late, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
 from social.store import control, escalations, incidents, outbox, posts, profiles
 from social.store.mapping import facts_from, ref_from
-from social.store.recall import conversation_facts, profile_automatic_in_last_hour
+from social.store.recall import conversation_facts
 from social.store.rows import c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
@@ -46,6 +47,8 @@ log = logging.getLogger("social.deliver")
 
 #: A look before sending that fails is tried again after this (world time), until the text's own time is over.
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
+#: A person's answer waits so long (world time) while an automatic text of the same conversation is on the wire.
+LET_FINISH = timedelta(seconds=5)
 #: A doubtful send that nobody could look up for this long (world time) is shown to people.
 GIVE_UP_LOOKING_AFTER = timedelta(hours=1)
 
@@ -96,6 +99,11 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
         return 1
     if work.robot and _somebody_writes(desk, work):
         _put_off(desk, claimed, live, work, now + LOOK_AGAIN_AFTER, now)
+        return 1
+    if not work.robot and _robot_is_speaking(desk, work):
+        _put_off(desk, claimed, live, work, now + LET_FINISH, now)
+        return 1
+    if _is_full(desk, live, claimed, work, now):
         return 1
     try:
         step = _before_the_wire(desk, live, work, now)
@@ -216,6 +224,12 @@ def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) 
     network = _look(desk, live, work, now)
     if isinstance(network, Gone):
         return step(Event.DELETED)
+    colleague = None if work.robot else _answered_in_the_app(desk, work)
+    if colleague is not None:
+        reason = (
+            f"a colleague was quicker, in the network's own app at {colleague.astimezone(live.calendar.timezone):%H:%M}"
+        )
+        return Step(state=ReplyState.REFUSED, reason=reason, consequence=Consequence.ESCALATE)
     verdict = permission.evaluate(
         live.connector.reply_rules,
         post=work.post,
@@ -281,8 +295,8 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             if control.paused_since(session) is not None:
                 release_in(session, claimed, work)
                 return False
-            if work.robot and _profile_is_over_its_limit(desk, session, live, now):
-                raise _NotOurs
+            if _wait_for_room(desk, session, live, claimed, work, now):
+                return False
             row = session.get(ReplyRow, work.id)
             overtaken = _overtaken(session, work, desk.now())
             if overtaken is not None:
@@ -304,7 +318,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
                 ReplyState.PLANNED,
                 ReplyState.CANCELLED,
                 token=claimed.token,
-                reason="an automatic text went out in this conversation, or the profile reached its hourly limit",
+                reason="an automatic text went out in this conversation",
             ):
                 log.info("cancelled    %s #%d: capped", live.name, work.post_id)
         return False
@@ -354,6 +368,33 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
         return case is not None and case.draft_until is not None and case.draft_until > clock.machine_now()
 
 
+def _robot_is_speaking(desk: Desk, work: _Work) -> bool:
+    """An automatic text is on the wire: its intent came before the person's answer was written, and so must it."""
+    columns = c(ReplyRow)
+    with desk.database.read() as session:
+        query = select(columns.id).where(
+            columns.conversation_id == work.conversation_id,
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.state == ReplyState.SENDING.value,
+            columns.leased_until > machine_time(session),
+        )
+        return session.execute(query.limit(1)).first() is not None
+
+
+def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
+    """When a colleague ended the case there since this answer was written: its writer could not know."""
+    columns = c(EscalationRow)
+    with desk.database.read() as session:
+        case = session.execute(
+            select(EscalationRow)
+            .where(columns.conversation_id == work.conversation_id)
+            .order_by(columns.id.desc())
+            .limit(1)
+        ).scalar()
+        ended = case is not None and case.state == EscalationState.ANSWERED.value and case.answered_natively
+        return case.answered_at if case is not None and ended else None
+
+
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     """Give the reply back inside an open transaction; a pause is no fault of the reply's, so its attempts start anew."""
     session.execute(
@@ -363,8 +404,34 @@ def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     )
 
 
-def _profile_is_over_its_limit(desk: Desk, session: Session, live: LiveProfile, now: datetime) -> bool:
-    return profile_automatic_in_last_hour(session, live.id, now=now) >= desk.limits.per_profile_an_hour
+def _wait_for_room(desk: Desk, session: Session, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Where the profile reached its hourly limit, all of the robot's texts wait for room, and those whose time is over by
+    then are given up at once: people learn of them while they can still do something."""
+    room_at = _room_at(desk, session, live, work, now)
+    if room_at is None:
+        return False
+    why = f"the profile reached its limit of {desk.limits.per_profile_an_hour} automatic texts an hour"
+    release_in(session, claimed, work)
+    outbox.put_off(session, live.id, until=room_at, reason=why)
+    late.give_up(session, before=room_at, why=why, profile_id=live.id)
+    log.info("waiting      %s: %s", live.name, why)
+    return True
+
+
+def _room_at(desk: Desk, session: Session, live: LiveProfile, work: _Work, now: datetime) -> datetime | None:
+    """``None``: there is room now, as there always is for a person's answer; and a rehearsal fills none."""
+    if not work.robot or live.mode is ProfileMode.DRY_RUN:
+        return None
+    return outbox.room_at(session, live.id, an_hour=desk.limits.per_profile_an_hour, now=now)
+
+
+def _is_full(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Asked before the thread is read: a text that cannot go out must not cost the network's budget."""
+    with desk.database.read() as session:
+        if _room_at(desk, session, live, work, now) is None:
+            return False
+    with desk.database.write() as session:
+        return _wait_for_room(desk, session, live, claimed, work, now)
 
 
 def _put_off(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, until: datetime, now: datetime) -> None:
@@ -500,7 +567,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
     """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
     case = escalations.waiting_case(session, work.conversation_id)
     if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=live.brand_id,
@@ -514,6 +581,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is None:
         return
     case.note = f"{work.kind.value}: {step.reason}"[:500]

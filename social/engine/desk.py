@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from responders.snapshot import Limits, Timing
 from social.domain.hours import BusinessCalendar
 from social.domain.post import ProfileMode
 from social.engine.on_call import OnCall
 from social.ports import Classifier, Clock, Connector
+from social.store.retention import Limits as Retention
 from social.store.session import Database
 
 
@@ -48,6 +50,14 @@ class Leases:
     message: timedelta = timedelta(seconds=360)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """Daily copies of an SQLite database: how many are kept (0: none are made), and where."""
+
+    keep: int
+    folder: Path
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """One process's view of the desk. ``classifier`` may be exchanged for the rules when the model breaks."""
@@ -72,6 +82,9 @@ class Desk:
     expects_model: bool = False
     #: Whether what is judged may wake people, join an incident or look like a crisis. The past that a backfill reads may not.
     rings: bool = True
+    #: How long words are kept.
+    retention: Retention = field(default_factory=Retention)
+    copies: Copies | None = None
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlmodel import Session
 
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts, failpoints
+from social.engine import alerts, failpoints, quick_look
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
 from social.store import posts, profiles
-from social.store.escalations import WAITING
 from social.store.mapping import Profile, ref_from
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 log = logging.getLogger("social.poll")
@@ -80,11 +79,12 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
         failpoints.reach("poll.fetched")
         more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
         last = number == PAGES_A_TURN or not more
+        urgent = quick_look.priorities(desk, page.posts)
         with desk.database.write() as session:
             if not still_mine(session, claimed):
                 log.info("%s: another process took over this poll", profile.name)
                 return
-            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap)
+            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap, priorities=urgent)
             turn.quarantined += posts.quarantine(session, profile.id, page.quarantined, now=now)
             if last:
                 _finish_turn(session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every)
@@ -163,9 +163,12 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
     """What a second look showed: edits and deletions of posts that we know, posts of our own account, and what customers
     added under their own posts (not every network tells us of that). Posts of strangers in the thread are left to the
     poll, whose cursor says what is new."""
+    seen = [item for item in found if isinstance(item, FetchedPost)]
+    with desk.database.read() as session:
+        old = posts.known(session, profile, [item.native_id for item in seen])
+    urgent = quick_look.priorities(desk, [item for item in seen if item.edited_at or item.native_id not in old])
     with desk.database.write() as session:
         posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
-        seen = [item for item in found if isinstance(item, FetchedPost)]
         known = posts.known(session, profile, [item.native_id for item in seen])
         customers = posts.customers_of(session, profile, {item.thread_root for item in seen})
         wanted = [
@@ -173,7 +176,7 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
             for item in seen
             if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
         ]
-        posts.remember(session, profile, wanted, now=now)
+        posts.remember(session, profile, wanted, now=now, priorities=urgent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,20 +190,19 @@ class _OpenPost:
 def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     """Posts with a waiting case or a planned reply, those not looked at for longest first."""
     waiting = select(c(EscalationRow).conversation_id).where(
-        c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
+        active(EscalationRow), c(EscalationRow).profile_id + 0 == profile_id
     )
     planned = select(c(ReplyRow).conversation_id).where(
-        c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
+        active(ReplyRow), c(ReplyRow).state == ReplyState.PLANNED.value, c(ReplyRow).profile_id + 0 == profile_id
     )
     rows = session.execute(
         select(PostRow, c(AuthorRow).native_id, c(ConversationRow).looked_at)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(
-            c(PostRow).profile_id == profile_id,
+            c(PostRow).conversation_id.in_(union(waiting, planned)),
             c(PostRow).ours.is_(False),
             c(PostRow).deleted_at.is_(None),
-            c(ConversationRow).id.in_(waiting) | c(ConversationRow).id.in_(planned),
         )
         .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
         .limit(REFRESHED_AT_ONCE)

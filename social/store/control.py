@@ -96,6 +96,11 @@ def leave(session: Session, name: str) -> None:
     session.execute(delete(DaemonRow).where(c(DaemonRow).name == name))
 
 
+def nobody_runs(session: Session) -> None:
+    """Heartbeats in a copy are of daemons that work elsewhere, or not at all."""
+    session.execute(delete(DaemonRow))
+
+
 def running(session: Session, *, at: datetime) -> list[Daemon]:
     """Daemons with a fresh heartbeat (machine time)."""
     rows = session.execute(select(DaemonRow).where(c(DaemonRow).beat_at > at - HEARTBEAT_LIMIT)).scalars()

@@ -14,7 +14,7 @@ import requests
 
 from connectors.kit import MAX_BODY, NetworkSettings, guard
 from connectors.session import NetworkSession
-from social.clock import SteppedClock, Window, leaving_within, machine_now, since_boot
+from social.clock import SteppedClock, Window, boot_seconds, leaving_within, machine_now
 from social.domain.errors import ConnectorError, Refused, Uncertain, Unreachable
 
 ORIGIN = "https://api.network.example"
@@ -131,7 +131,7 @@ def test_it_never_sends_a_write_twice(network: Network) -> None:
 def test_what_is_too_late_by_either_clock_never_leaves(network: Network, clock: str) -> None:
     """A process that slept between its decision and the wire: somebody else may have taken the work over by now."""
     session, hour = network.session(), timedelta(hours=1)
-    boot, wall = since_boot() + hour.total_seconds(), machine_now() + hour
+    boot, wall = boot_seconds() + hour.total_seconds(), machine_now() + hour
     over = Window(boot - 7200, wall) if clock == "boot" else Window(boot, wall - 2 * hour)
     session.post(f"{ORIGIN}/write", json={})  # a connection is open already
     with leaving_within(over):

@@ -188,7 +188,7 @@ def test_it_complains_once_of_a_loop_that_breaks_again_and_again_and_the_others_
         eventually(lambda: states(database).count("sent") == 2, what="the replies")
         eventually(lambda: {row.state for row in posts(database) if not row.ours} == {"judged"}, what="the judging")
     complaints = [record for record in caplog.records if record.name == "social.daemon"]
-    assert [record.getMessage() for record in complaints] == ["poll-1: RuntimeError: somebody forgot a None"]
+    assert [record.getMessage() for record in complaints] == ["poll-1: RuntimeError"]  # its words may quote a customer
     assert complaints[0].exc_info  # a mistake of ours comes with its trace
 
 
