@@ -20,13 +20,14 @@ from social.cli import logs, systemd
 from social.cli.opening import simulator_port, somebody_listens
 from social.cli.standing import standing
 from social.domain.errors import DyzurError, UsageError
-from social.ports import Clock
+from social.ports import Classifier, Clock
+from social.redaction import redact
 from social.settings import ClockMode, Settings, load_settings
 from social.settings_problems import unusable
 from social.store.session import Database
 
 if TYPE_CHECKING:
-    from social.engine.desk import Desk
+    from social.engine.desk import Desk, Leases
     from social.engine.schedule import Daemon
     from social.web.serve import WebServer
 
@@ -42,10 +43,18 @@ def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -
 
 
 def run_settings(
-    settings: Settings, *, only: Sequence[str] = (), level: str = "INFO", seed: int | None = None, command: str
+    settings: Settings,
+    *,
+    only: Sequence[str] = (),
+    level: str = "INFO",
+    seed: int | None = None,
+    command: str,
+    judge: tuple[Classifier, Classifier] | None = None,
+    leases: Leases | None = None,
 ) -> None:
+    """``judge`` and ``leases`` as in ``build.open_desk``: for those who try the daemon itself."""
     from social.cli.inspection import problems_in
-    from social.engine import build
+    from social.engine import build, failpoints
     from social.engine.schedule import PARTS, Daemon
     from social.engine.watch import others
 
@@ -56,15 +65,18 @@ def run_settings(
     if unknown:
         raise UsageError(f"there is no part {unknown[0]!r}.", next_step=f"Parts are: {', '.join(known)}.")
     logs.set_up(level=level)
+    failpoints.arm_from_environment()
     database = build.open_database(settings)
     try:
         build.prepare_database(database)
         _say(f"Dyżur is opening. {_loading(settings)}")
-        judge = build.load_judge(settings)  # before the clock: a simulated world starts when we are ready to watch it
+        judge = judge or build.load_judge(
+            settings
+        )  # before the clock: a simulated world starts when we are ready to watch it
         with _world(settings, database, seed) as world:
             zone = settings.brands[0].timezone
             logs.set_up(clock=world, zone=zone, level=level)
-            desk = build.open_desk(settings, database, world, judge=judge)
+            desk = build.open_desk(settings, database, world, judge=judge, leases=leases)
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
             daemon = Daemon(desk, [part for part in only if part != WEB] if only else PARTS)
             pages = _web_server(desk, settings) if not only or WEB in only else None
@@ -269,7 +281,7 @@ def _banner(
         f"  Brands       {', '.join(brand.name for brand in settings.brands)}",
         f"  Profiles     {', '.join(f'{item.name} ({item.mode.value})' for item in settings.profiles)}",
         f"  Classifier   {model}",
-        f"  Database     {settings.database.url}",
+        f"  Database     {redact(settings.database.url)}",
         *_way_in(database, settings, address, world),
     ]
     if settings.clock.mode is ClockMode.PACED:

@@ -30,15 +30,16 @@ from social.domain.errors import (
     RateLimited,
     Refused,
 )
+from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, budgets, poll
+from social.engine import alerts, budgets, failpoints, late, poll
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
 from social.store import control, escalations, incidents, locks, outbox, posts, profiles, wakes
 from social.store.mapping import facts_from, ref_from
-from social.store.recall import conversation_facts, profile_automatic_in_last_hour
+from social.store.recall import conversation_facts
 from social.store.rows import c
 from social.store.session import machine_time_of
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
@@ -49,6 +50,8 @@ log = logging.getLogger("social.deliver")
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 #: The record of what was published is worth so many seconds of waiting for a database server that is restarted.
 SERVER_MAY_BE_AWAY = 20.0
+#: A person's answer waits so long (world time) while an automatic text of the same conversation is on the wire.
+LET_FINISH = timedelta(seconds=5)
 #: A doubtful send that nobody could look up for this long (world time) is shown to people.
 GIVE_UP_LOOKING_AFTER = timedelta(hours=1)
 
@@ -93,11 +96,17 @@ def paused(desk: Desk) -> bool:
 
 
 def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("deliver.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
     if work.robot and _somebody_writes(desk, work):
         _put_off(desk, claimed, live, work, now + LOOK_AGAIN_AFTER, now)
+        return 1
+    if not work.robot and _robot_is_speaking(desk, work):
+        _put_off(desk, claimed, live, work, now + LET_FINISH, now)
+        return 1
+    if _is_full(desk, live, claimed, work, now):
         return 1
     try:
         step = _before_the_wire(desk, live, work, now)
@@ -109,17 +118,27 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     if step.state is not ReplyState.SENDING:
         _apply(desk, live, work, ReplyState.PLANNED, step, now, token=claimed.token)
         return 1
-    committed = clock.monotonic()
+    failpoints.reach("deliver.looked")
+    patience = max(desk.leases.settle / 2, timedelta(seconds=1))
+    soon = clock.Window.lasting(patience)
+    # the last of the requests of an attempt is the one that publishes
+    in_time = clock.Window.lasting(patience + live.longest_attempt * 2 / 3)
     if not _commit_intent(desk, live, claimed, work, now):
         return 1
-    if clock.monotonic() - committed > max(desk.leases.settle.total_seconds() / 2, 1.0):
-        return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
-    _use_the_wire(desk, claimed, live, work, now)
+    failpoints.reach("deliver.after-intent")
+    if not soon.open:  # paused or a slow disk: the lease may be over, so only the look-up may decide
+        log.warning(
+            "%s: reply #%d took long to be noted down, so it will be looked up before it is sent", live.name, work.id
+        )
+        return 1
+    with clock.leaving_within(in_time):
+        _use_the_wire(desk, claimed, live, work, now)
     return 1
 
 
 def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     """An intent whose lease ended: look for our own reply; never send blindly."""
+    failpoints.reach("doubtful.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
@@ -137,11 +156,13 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
             release(desk.database, claimed, due_at=later)
             return 1
         event = Event.CANNOT_TELL
+    failpoints.reach("doubtful.looked-up")
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
         _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
+    failpoints.reach("doubtful.after-settle")
     return 1
 
 
@@ -208,6 +229,12 @@ def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) 
     network = _look(desk, live, work, now)
     if isinstance(network, Gone):
         return step(Event.DELETED)
+    colleague = None if work.robot else _answered_in_the_app(desk, work)
+    if colleague is not None:
+        reason = (
+            f"a colleague was quicker, in the network's own app at {colleague.astimezone(live.calendar.timezone):%H:%M}"
+        )
+        return Step(state=ReplyState.REFUSED, reason=reason, consequence=Consequence.ESCALATE)
     verdict = permission.evaluate(
         live.connector.reply_rules,
         post=work.post,
@@ -267,7 +294,8 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
 
 def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
     """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
-    lease = desk.leases.settle + live.longest_attempt + live.connector.reply_rules.read_lag
+    lag = desk.leases.read_lag
+    lease = desk.leases.settle + live.longest_attempt + (live.connector.reply_rules.read_lag if lag is None else lag)
     try:
         with desk.database.write() as session:
             if control.paused_since(session) is not None:
@@ -276,8 +304,8 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             # the profile's limit counts what other daemons commit in this moment, too
             locks.hold_name(session, locks.PROFILE_LIMIT, live.id)
             locks.hold_conversations(session, [work.conversation_id])
-            if work.robot and _profile_is_over_its_limit(desk, session, live, now):
-                raise _NotOurs
+            if _wait_for_room(desk, session, live, claimed, work, now):
+                return False
             row = session.get(ReplyRow, work.id)
             overtaken = _overtaken(session, work, desk.now())
             if overtaken is not None:
@@ -290,6 +318,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             leased_until = machine_time(session) + lease
             if row is None or not outbox.intend(session, row, token=claimed.token, now=now, leased_until=leased_until):
                 raise _NotOurs
+            failpoints.reach("deliver.before-intent")
     except _NotOurs:
         with desk.database.write() as session:
             if outbox.change_state(
@@ -298,7 +327,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
                 ReplyState.PLANNED,
                 ReplyState.CANCELLED,
                 token=claimed.token,
-                reason="an automatic text went out in this conversation, or the profile reached its hourly limit",
+                reason="an automatic text went out in this conversation",
             ):
                 log.info("cancelled    %s #%d: capped", live.name, work.post_id)
         return False
@@ -348,6 +377,33 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
         return case is not None and case.draft_until is not None and case.draft_until > machine_time_of(session)
 
 
+def _robot_is_speaking(desk: Desk, work: _Work) -> bool:
+    """An automatic text is on the wire: its intent came before the person's answer was written, and so must it."""
+    columns = c(ReplyRow)
+    with desk.database.read() as session:
+        query = select(columns.id).where(
+            columns.conversation_id == work.conversation_id,
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.state == ReplyState.SENDING.value,
+            columns.leased_until > machine_time(session),
+        )
+        return session.execute(query.limit(1)).first() is not None
+
+
+def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
+    """When a colleague ended the case there since this answer was written: its writer could not know."""
+    columns = c(EscalationRow)
+    with desk.database.read() as session:
+        case = session.execute(
+            select(EscalationRow)
+            .where(columns.conversation_id == work.conversation_id)
+            .order_by(columns.id.desc())
+            .limit(1)
+        ).scalar()
+        ended = case is not None and case.state == EscalationState.ANSWERED.value and case.answered_natively
+        return case.answered_at if case is not None and ended else None
+
+
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     """Give the reply back inside an open transaction; a pause is no fault of the reply's, so its attempts start anew."""
     session.execute(
@@ -357,8 +413,34 @@ def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     )
 
 
-def _profile_is_over_its_limit(desk: Desk, session: Session, live: LiveProfile, now: datetime) -> bool:
-    return profile_automatic_in_last_hour(session, live.id, now=now) >= desk.limits.per_profile_an_hour
+def _wait_for_room(desk: Desk, session: Session, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Where the profile reached its hourly limit, all of the robot's texts wait for room, and those whose time is over by
+    then are given up at once: people learn of them while they can still do something."""
+    room_at = _room_at(desk, session, live, work, now)
+    if room_at is None:
+        return False
+    why = f"the profile reached its limit of {desk.limits.per_profile_an_hour} automatic texts an hour"
+    release_in(session, claimed, work)
+    outbox.put_off(session, live.id, until=room_at, reason=why)
+    late.give_up(session, before=room_at, why=why, profile_id=live.id)
+    log.info("waiting      %s: %s", live.name, why)
+    return True
+
+
+def _room_at(desk: Desk, session: Session, live: LiveProfile, work: _Work, now: datetime) -> datetime | None:
+    """``None``: there is room now, as there always is for a person's answer; and a rehearsal fills none."""
+    if not work.robot or live.mode is ProfileMode.DRY_RUN:
+        return None
+    return outbox.room_at(session, live.id, an_hour=desk.limits.per_profile_an_hour, now=now)
+
+
+def _is_full(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Asked before the thread is read: a text that cannot go out must not cost the network's budget."""
+    with desk.database.read() as session:
+        if _room_at(desk, session, live, work, now) is None:
+            return False
+    with desk.database.write() as session:
+        return _wait_for_room(desk, session, live, claimed, work, now)
 
 
 def _put_off(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, until: datetime, now: datetime) -> None:
@@ -394,9 +476,11 @@ def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now
 
 
 def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, now: datetime) -> None:
+    failpoints.reach("deliver.before-wire")
     try:
         receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
     except DyzurError as error:
+        failpoints.reach("deliver.after-wire")
         event = delivery.event_of(error) if isinstance(error, ConnectorError) else Event.UNCERTAIN
         if isinstance(error, Refused):
             step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
@@ -407,6 +491,7 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
         else:
             log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
     else:
+        failpoints.reach("deliver.after-wire")
         _sent(desk, live, work, receipt, now)
 
 
@@ -426,8 +511,10 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
             # an answer stops the clock of what the customer had written when it was planned
             posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
         budgets.keep_quota(desk, live, session, now)
+        failpoints.reach("deliver.before-settle")
 
     desk.database.step(keep, patience=SERVER_MAY_BE_AWAY)
+    failpoints.reach("deliver.after-settle")
     waited = now - work.post.created_at
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
@@ -478,8 +565,10 @@ def _apply(
             _decide_again(session, work, now)
         elif step.consequence is Consequence.ESCALATE and step.state is not ReplyState.WOULD_HAVE_SENT:
             _tell_people(session, live, work, step, now)
+        failpoints.reach("deliver.before-settle")
 
     desk.database.step(move)
+    failpoints.reach("deliver.after-settle")
     log.info("%-12s %s #%d: %s, %s", step.state.value, live.name, work.post_id, work.kind.value, step.reason)
 
 
@@ -496,7 +585,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
     """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
     case = escalations.waiting_case(session, work.conversation_id)
     if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=live.brand_id,
@@ -510,6 +599,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is None:
         return
     case.note = f"{work.kind.value}: {step.reason}"[:500]

@@ -255,7 +255,7 @@ def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datet
     case = escalations.waiting_case(session, reply.conversation_id)
     post = session.get(PostRow, reply.post_id)
     if case is None and post is not None and _still_waits(session, reply):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=reply.brand_id,
@@ -269,6 +269,7 @@ def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datet
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is not None:
         case.note = f"{reply.kind}: {reason}"
         session.add(case)

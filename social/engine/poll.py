@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlmodel import Session
 
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts, budgets
+from social.engine import alerts, budgets, failpoints, quick_look
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
 from social.store import posts, profiles
-from social.store.escalations import WAITING
 from social.store.mapping import Profile, ref_from
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 log = logging.getLogger("social.poll")
@@ -46,6 +45,7 @@ class _Turn:
 
 
 def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("poll.claimed")
     live = desk.profiles[claimed.ids[0]]
     with desk.database.read() as session:
         profile = profiles.by_ids(session, claimed.ids)[0]
@@ -76,13 +76,17 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
     gap = profile.last_polled_at is not None and now - profile.last_polled_at > max(posts.GAP, 3 * live.poll_every)
     for number in range(1, PAGES_A_TURN + 1):
         page = live.connector.fetch(cursor)
+        failpoints.reach("poll.fetched")
         more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
         last = number == PAGES_A_TURN or not more
+        urgent = quick_look.priorities(desk, page.posts)
 
-        def keep(session: Session, page: Page = page, more: bool = more, last: bool = last) -> posts.Remembered | None:
+        def keep(
+            session: Session, page: Page = page, more: bool = more, last: bool = last, urgent: dict[str, int] = urgent
+        ) -> posts.Remembered | None:
             if not still_mine(session, claimed):
                 return None
-            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap)
+            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap, priorities=urgent)
             posts.quarantine(session, profile.id, page.quarantined, now=now)
             if last:
                 _finish_turn(
@@ -90,6 +94,7 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
                 )
             else:
                 renew(session, claimed, desk.leases.poll, cursor=dict(page.cursor))
+            failpoints.reach("poll.before-commit")
             return remembered
 
         remembered = desk.database.step(keep)
@@ -100,6 +105,7 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
         turn.new += remembered.new
         turn.edited += remembered.edited
         turn.own += remembered.own
+        failpoints.reach("poll.after-commit" if last else "poll.page-committed")
         if last:
             return
         cursor = page.cursor
@@ -150,7 +156,9 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
                 threads.update({post.native_id: post for post in live.connector.thread(ref)})
             except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
                 log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
+        failpoints.reach("poll.looked")
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
+        failpoints.reach("poll.look-committed")
     with desk.database.write() as session:
         posts.looked_at(session, looked, now=now)
         profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
@@ -167,10 +175,13 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
     """What a second look showed: edits and deletions of posts that we know, posts of our own account, and what customers
     added under their own posts (not every network tells us of that). Posts of strangers in the thread are left to the
     poll, whose cursor says what is new."""
+    seen = [item for item in found if isinstance(item, FetchedPost)]
+    with desk.database.read() as session:
+        old = posts.known(session, profile, [item.native_id for item in seen])
+    urgent = quick_look.priorities(desk, [item for item in seen if item.edited_at or item.native_id not in old])
 
     def keep(session: Session) -> None:
         posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
-        seen = [item for item in found if isinstance(item, FetchedPost)]
         known = posts.known(session, profile, [item.native_id for item in seen])
         customers = posts.customers_of(session, profile, {item.thread_root for item in seen})
         wanted = [
@@ -178,7 +189,7 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
             for item in seen
             if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
         ]
-        posts.remember(session, profile, wanted, now=now)
+        posts.remember(session, profile, wanted, now=now, priorities=urgent)
 
     desk.database.step(keep)
 
@@ -194,20 +205,19 @@ class _OpenPost:
 def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     """Posts with a waiting case or a planned reply, those not looked at for longest first."""
     waiting = select(c(EscalationRow).conversation_id).where(
-        c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
+        active(EscalationRow), c(EscalationRow).profile_id + 0 == profile_id
     )
     planned = select(c(ReplyRow).conversation_id).where(
-        c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
+        active(ReplyRow), c(ReplyRow).state == ReplyState.PLANNED.value, c(ReplyRow).profile_id + 0 == profile_id
     )
     rows = session.execute(
         select(PostRow, c(AuthorRow).native_id, c(ConversationRow).looked_at)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(
-            c(PostRow).profile_id == profile_id,
+            c(PostRow).conversation_id.in_(union(waiting, planned)),
             c(PostRow).ours.is_(False),
             c(PostRow).deleted_at.is_(None),
-            c(ConversationRow).id.in_(waiting) | c(ConversationRow).id.in_(planned),
         )
         .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
         .limit(REFRESHED_AT_ONCE)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from social import clock
 from social.clock import SteppedClock
 from social.domain.errors import DyzurError, ServerAway
-from social.engine import crisis, digest, line, ringing, watch
+from social.engine import crisis, digest, line, ringing, upkeep, watch
 from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
 from social.engine.lanes import Lane, Listener
@@ -82,6 +82,8 @@ class Daemon:
             self._tick("watch", watch.watch_over, seconds=5, once=True)
             self._tick("crisis", crisis.look_for_crises, seconds=5, once=True)
             self._tick("accesses", watch.ask_when_accesses_end, seconds=3600, once=True)
+            self._tick("purge", upkeep.purge_some, seconds=1, once=True)  # one small step a second
+            self._tick("backup", self._back_up, seconds=30, once=True)
             if desk.on_call is not None and desk.on_call.people:
                 for lane in range(RINGING_LANES):
                     self._tick(f"ring-{lane + 1}", ringing.ring, seconds=max(1, tick_seconds), woken_by=wakes.RING)
@@ -135,6 +137,9 @@ class Daemon:
         now = clock.monotonic()
         return [name for name, since in self._at_work.copy().items() if now - since >= HANGS_SECONDS]
 
+    def _back_up(self, desk: Desk, now: datetime) -> int:
+        return upkeep.back_up(desk, now, stop=self._stopping.is_set)
+
     def _look(self, desk: Desk, now: datetime) -> int:
         ills = self.ills()
         found = watch.look_around(desk, now, daemon=f"{socket.gethostname()} ({','.join(self.parts)})", ills=ills)
@@ -168,8 +173,8 @@ class Daemon:
                 self._complain(name, str(error))
                 self._fails(name, str(error))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
-                self._complain(name, f"{type(error).__name__}: {error}", trace=True)
-                # its name only: the text of a driver's error may quote a customer, and this goes into an alert
+                # its name only: the text of a driver's error may quote a customer, and this goes into log and alert
+                self._complain(name, type(error).__name__, trace=True)
                 self._fails(name, type(error).__name__)
 
         lane = Lane(name, work, woken_by=woken_by, at_least_every=max(MISSED_TICKS * seconds, 5.0))

@@ -101,6 +101,11 @@ def leave(session: Session, name: str) -> None:
     session.execute(delete(DaemonRow).where(c(DaemonRow).name == name))
 
 
+def nobody_runs(session: Session) -> None:
+    """Heartbeats in a copy are of daemons that work elsewhere, or not at all."""
+    session.execute(delete(DaemonRow))
+
+
 def running(session: Session, *, at: datetime) -> list[Daemon]:
     """Daemons with a fresh heartbeat (machine time; the server's, where there is one)."""
     since = _shared(session, at) - HEARTBEAT_LIMIT

@@ -164,9 +164,9 @@ def outage_of(session: Session, *, brand_id: int, now: datetime) -> Incident:
         return _told(session, [session.execute(running).scalar_one()])[0]
 
 
-def join(session: Session, incident_id: int, case: EscalationRow, *, now: datetime) -> None:
+def join(session: Session, incident_id: int, case_id: int, *, now: datetime) -> None:
     """The case belongs to the incident, and is counted there once."""
-    row = _locked(session, incident_id)
+    row, case = _locked(session, incident_id), session.get_one(EscalationRow, case_id)
     row.last_seen_at = max(row.last_seen_at, now)
     if case.incident_id != incident_id:
         case.incident_id = incident_id

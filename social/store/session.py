@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 from social.clock import machine_now, monotonic
 from social.domain.errors import ConfigurationError, Contended, ServerAway, StoreError
+from social.redaction import remember
 from social.store import wakes
 
 _BUSY_MILLISECONDS = 10_000
@@ -54,12 +55,14 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = make_url(url)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError):
             raise ConfigurationError(
                 "the database URL cannot be read.",
                 resource="[database] url",
                 next_step="Write sqlite:///var/dyzur.db or postgresql+psycopg://user@host/name.",
-            ) from error
+            ) from None  # the library's own words may repeat it, password and all
+        if parsed.password:
+            remember([str(parsed.password)])
         self.dialect = parsed.get_backend_name()
         if self.dialect not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
@@ -70,7 +73,8 @@ class Database:
         self.path = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
         self.url = parsed
         self._write_lock: Any = threading.Lock() if self.dialect == "sqlite" else _NoLock()
-        options: dict[str, Any] = {"poolclass": QueuePool}
+        # an error of the database is told without what was to be written: it is what customers wrote
+        options: dict[str, Any] = {"poolclass": QueuePool, "hide_parameters": True}
         if self.dialect == "sqlite":
             if self.path is None or str(self.path) == ":memory:":
                 raise ConfigurationError("an in-memory database forgets everything.", resource="[database] url")
@@ -86,9 +90,11 @@ class Database:
                 next_step="Install it: pip install 'dyzur[postgres]'",
             )
         self._bells: list[Callable[[frozenset[str]], None]] = []
+        self._file: tuple[int, int] | None = None
         self.engine: Engine = create_engine(parsed, **options)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._remember_file)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "begin", _begin_postgresql)
@@ -105,9 +111,25 @@ class Database:
                 next_step="Choose a writable place in [database] url.",
             ) from error
 
+    def _remember_file(self, connection: Any, record: Any) -> None:
+        self._file = self._file or _identity(self.path)
+
+    def _require_same_file(self) -> None:
+        """SQLite would go on with a file that is gone, for whoever has it open, and make a blank one for the next."""
+        if self._file is None or (found := _identity(self.path)) == self._file:
+            return
+        raise StoreError(
+            "the database file is gone." if found is None else "the database file was replaced while the program runs.",
+            resource=_resource(self),
+            next_step="Stop the program, restore the newest backup in this place, and start it again."
+            if found is None
+            else "Start the program again.",
+        )
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A read-only look; nothing is committed."""
+        self._require_same_file()
         with _explained(self), Session(self.engine) as session:
             yield session
             session.rollback()
@@ -116,6 +138,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One step, one transaction: committed at the end of the block, rolled back on any error. Whom the step wakes
         (``social.store.wakes``) hears of it once it is committed, on this machine and on the others."""
+        self._require_same_file()
         with _explained(self), self._write_lock, Session(self._writing) as session:
             yield session
             woken = wakes.of(session)
@@ -173,6 +196,15 @@ def machine_time_of(session: Session) -> datetime:
     return at
 
 
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies there; ``None`` where none does."""
+    try:
+        found = path.stat() if path is not None else None
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 class _NoLock:
     def __enter__(self) -> None: ...
 
@@ -182,7 +214,9 @@ class _NoLock:
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
+    # secure_delete: what is deleted is overwritten in the pages that are written anyway
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=FAST")
+    for pragma in (*pragmas, f"busy_timeout={_BUSY_MILLISECONDS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
