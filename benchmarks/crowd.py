@@ -15,6 +15,7 @@ from tests.fakes import FakeConnector
 CORPUS = Path(__file__).parent.parent / "triage" / "training" / "corpus"
 
 
+CUSTOMERS = 5_000
 #: How often each urgency comes in a brand's stream. The corpus has far more that is urgent, so that a model can learn it.
 NATURAL = {"low": 0.35, "normal": 0.46, "high": 0.17, "critical": 0.02}
 
@@ -29,10 +30,10 @@ def corpus_texts() -> dict[str, list[str]]:
 
 
 def crowd(count: int, *, begin: datetime, every: timedelta, seed: int = 1, prefix: str = "") -> Iterator[FetchedPost]:
-    """``count`` posts, one ``every`` so often, two in three by somebody who wrote before, one in five inside a thread."""
+    """``count`` posts of ``CUSTOMERS`` people, one ``every`` so often, one in five inside a thread."""
     draw, texts, threads = random.Random(seed), corpus_texts(), [""]
     for number in range(count):
-        author = f"{prefix}customer-{draw.randrange(count // 3 + 1)}"
+        author = f"{prefix}customer-{draw.randrange(CUSTOMERS)}"
         native_id = f"{prefix}post-{number}"
         root = draw.choice(threads) if draw.random() < 0.2 else native_id
         root = root or native_id

@@ -26,21 +26,23 @@ def join_and_ring(
     assessment: Assessment,
     crisis: Incident | None,
     now: datetime,
-) -> None:
-    """Safety, law, fraud and their like are never grouped: each of them rings by itself."""
+) -> bool:
+    """Safety, law, fraud and their like are never grouped: each of them rings by itself. ``True``: the case belongs to
+    ``crisis``, and the caller lets it join (``incidents.join``) with the others of its batch."""
     alone = not assessment.flags.isdisjoint(SILENT_FLAGS)
     if Flag.OUTAGE in assessment.flags and not alone:
         outage = incidents.outage_of(session, brand_id=live.brand_id, now=now)
-        incidents.join(session, outage.id, case_id, now=now)
+        incidents.join(session, outage.id, [case_id], now=now)
         if decision.alert:
             _ring_once(session, live, case_id, decision, outage, now)
-        return
-    told = False
+        return False
+    told = joins = False
     if crisis is not None and decision.rule in _OF_THE_CRISIS and assessment.sentiment is Sentiment.NEGATIVE:
-        incidents.join(session, crisis.id, case_id, now=now)
+        joins = True
         told = decision.urgency is not Urgency.CRITICAL  # the crisis itself rang
     if decision.alert and not told:
         _ring(session, live, case_id, decision, now, subject=f"{case_id}:{decision.urgency.value}")
+    return joins
 
 
 def _ring_once(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
@@ -20,16 +20,16 @@ from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
 from social.domain.reply import SentBy
-from social.engine import aside, budgets, failpoints, grouping, poll
+from social.engine import aside, budgets, failpoints, poll
 from social.engine.claims import Claim, finish, still_mine
 from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
 from social.engine.planning import plan
-from social.engine.recording import Recording
+from social.engine.recording import Judged, Recording
 from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
 from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
-from social.store.rows import c, t
+from social.store.rows import c
 from social.store.tables import AuthorRow, ConversationRow, PostRow
 
 log = logging.getLogger("social.judge")
@@ -143,7 +143,7 @@ def _record_all(
     recording = Recording()
     for post in recalled:
         if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
-            recording.write(session, claimed)
+            recording.write(session, claimed, desk, now)
             post = recall(session, [post.id], now=now, cleared=cleared)[0]
         touched.add(post.author_id)
         assessment = post.assessment or assessments.get(post.id)
@@ -154,7 +154,7 @@ def _record_all(
             kept[desk.profiles[post.profile_id].name] += 1
         if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
             complained.add(post.profile_id)
-    recording.write(session, claimed)
+    recording.write(session, claimed, desk, now)
     if soon := {id_ for id_ in complained if around[id_].crisis is None}:
         volume.look_soon(session, soon, now=now)
     for name, count in kept.items():
@@ -188,9 +188,8 @@ def _record(
     recording.decided(post, decision, now=now)
     _end_automation(session, post, decision, now)
     if decision.escalate:
-        case = _open_case(desk, session, post, decision, now)
-        if desk.rings:
-            grouping.join_and_ring(session, live, case, decision, assessment, crisis, now)
+        judged = Judged(created_at=post.post.created_at, decision=decision, assessment=assessment)
+        recording.opens(live, _case_of(desk, post, decision), judged, crisis)
     said = ""
     if decision.reply is not None:
         said = plan(session, live, post, decision, decision.reply, assessment, statement, now)
@@ -263,31 +262,18 @@ def _end_automation(session: Session, post: RecalledPost, decision: Decision, no
         )
 
 
-def _open_case(desk: Desk, session: Session, post: RecalledPost, decision: Decision, now: datetime) -> int:
-    waits = {"conversation": post.conversation_id, "since": post.post.created_at}
-    session.connection().execute(_WAITS, waits)
-    return escalations.open_or_join(
-        session,
-        escalations.NewCase(
-            brand_id=post.brand_id,
-            profile_id=post.profile_id,
-            conversation_id=post.conversation_id,
-            post_id=post.id,
-            urgency=decision.urgency,
-            rule=decision.rule,
-            reason=decision.reason,
-            waiting_since=post.conversation.waiting_since,
-            formal_deadline=desk.formal_deadline if decision.formal else None,
-        ),
-        now=now,
+def _case_of(desk: Desk, post: RecalledPost, decision: Decision) -> escalations.NewCase:
+    return escalations.NewCase(
+        brand_id=post.brand_id,
+        profile_id=post.profile_id,
+        conversation_id=post.conversation_id,
+        post_id=post.id,
+        urgency=decision.urgency,
+        rule=decision.rule,
+        reason=decision.reason,
+        waiting_since=post.conversation.waiting_since,
+        formal_deadline=desk.formal_deadline if decision.formal else None,
     )
-
-
-_WAITS = (
-    update(t(ConversationRow))
-    .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).waiting_since.is_(None))
-    .values(waiting_since=bindparam("since"))
-)
 
 
 def _record_one_by_one(

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
 from social.domain.assessment import Assessment
 from social.domain.decision import Decision
+from social.domain.incident import Incident
+from social.engine import grouping
 from social.engine.claims import Claim, finish_all
+from social.engine.desk import Desk, LiveProfile
+from social.store import escalations, incidents
+from social.store.escalations import NewCase
 from social.store.mapping import assessment_values, decision_values
 from social.store.recall import RecalledPost
-from social.store.rows import insert_rows, upsert
-from social.store.tables import AssessmentRow, DecisionRow
+from social.store.rows import c, insert_rows, t, upsert
+from social.store.tables import AssessmentRow, ConversationRow, DecisionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is known of the post that needs a person."""
+
+    created_at: datetime
+    decision: Decision
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    live: LiveProfile
+    case: NewCase
+    judged: Judged
+    crisis: Incident | None
 
 
 @dataclass(slots=True)
@@ -24,6 +48,7 @@ class Recording:
     assessments: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     finished: dict[int, dict[str, Any]] = field(default_factory=dict)
+    opened: list[Opened] = field(default_factory=list)
 
     def assessed(self, post: RecalledPost, assessment: Assessment, *, now: datetime) -> None:
         keys = {"post_id": post.id, "revision_number": post.revision_number}
@@ -38,11 +63,39 @@ class Recording:
             "reason": f"{decision.rule}: {decision.reason}",
         }
 
-    def write(self, session: Session, claimed: Claim) -> None:
+    def opens(self, live: LiveProfile, case: NewCase, judged: Judged, crisis: Incident | None) -> None:
+        """A case for people; one a conversation before the next ``write``."""
+        self.opened.append(Opened(live=live, case=case, judged=judged, crisis=crisis))
+
+    def write(self, session: Session, claimed: Claim, desk: Desk, now: datetime) -> None:
         if self.assessments:
             key = ("post_id", "revision_number")
             change = tuple(name for name in self.assessments[0] if name not in key)
             upsert(session, AssessmentRow, self.assessments, key=key, change=change)
         insert_rows(session, DecisionRow, self.decisions)
         finish_all(session, claimed, self.finished)
-        self.assessments, self.decisions, self.finished = [], [], {}
+        if self.opened:
+            self._write_cases(session, desk, now)
+        self.assessments, self.decisions, self.finished, self.opened = [], [], {}, []
+
+    def _write_cases(self, session: Session, desk: Desk, now: datetime) -> None:
+        waits = [{"conversation": item.case.conversation_id, "since": item.judged.created_at} for item in self.opened]
+        session.connection().execute(_WAITS, waits)
+        numbers = escalations.open_or_join_all(session, [item.case for item in self.opened], now=now)
+        if not desk.rings:
+            return
+        joining: dict[int, list[int]] = defaultdict(list)
+        for item, case_id in zip(self.opened, numbers, strict=True):
+            decision, assessment = item.judged.decision, item.judged.assessment
+            joins = grouping.join_and_ring(session, item.live, case_id, decision, assessment, item.crisis, now)
+            if joins and item.crisis is not None:
+                joining[item.crisis.id].append(case_id)
+        for incident_id, case_ids in joining.items():
+            incidents.join(session, incident_id, case_ids, now=now)
+
+
+_WAITS = (
+    update(t(ConversationRow))
+    .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).waiting_since.is_(None))
+    .values(waiting_since=bindparam("since"))
+)

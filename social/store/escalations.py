@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from social.domain.errors import Conflict, NotFound
 from social.domain.escalation import REOPEN_WITHIN, WAITING_STATES, EscalationState, may_follow
 from social.domain.reply import SentBy
 from social.store import outbox
-from social.store.journal import ROBOT, note
+from social.store.journal import ROBOT, note, note_all
 from social.store.rows import c, t
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
 
@@ -35,17 +36,91 @@ class NewCase:
     waiting_since: datetime
     formal_deadline: timedelta | None = None
 
+    @property
+    def deadline(self) -> datetime | None:
+        return None if self.formal_deadline is None else self.waiting_since + self.formal_deadline
+
 
 def open_or_join(session: Session, case: NewCase, *, now: datetime) -> int:
     """The number of the conversation's waiting case, raised if the new post is more urgent; else of the one that ended
     within 72 h, open again; else of a new one."""
+    return open_or_join_all(session, [case], now=now)[0]
+
+
+def open_or_join_all(session: Session, cases: Sequence[NewCase], *, now: datetime) -> list[int]:
+    """The same for many, each of another conversation, in a few statements."""
     session.flush()
-    deadline = None if case.formal_deadline is None else case.waiting_since + case.formal_deadline
-    latest = session.connection().execute(_LATEST, {"conversation": case.conversation_id}).first()
-    ended = latest is not None and latest.state not in WAITING
-    if latest is None or (ended and (latest.answered_at or latest.closed_at or latest.opened_at) < now - REOPEN_WITHIN):
-        return _open(session, case, deadline, now=now)
-    row = get(session, latest.id)
+    conversations = [case.conversation_id for case in cases]
+    latest = {
+        row.conversation_id: row for row in session.connection().execute(_KNOWN, {"conversations": conversations})
+    }
+    new = [case for case in cases if _begins_anew(latest.get(case.conversation_id), now)]
+    numbers = _open_all(session, new, now=now)
+    for case in cases:
+        if case.conversation_id not in numbers:
+            numbers[case.conversation_id] = _join(session, latest[case.conversation_id], case, now=now)
+    return [numbers[conversation_id] for conversation_id in conversations]
+
+
+#: The newest case of a conversation last, after it the one that waits.
+_KNOWN = (
+    select(
+        c(EscalationRow).conversation_id,
+        c(EscalationRow).id,
+        c(EscalationRow).state,
+        c(EscalationRow).opened_at,
+        c(EscalationRow).answered_at,
+        c(EscalationRow).closed_at,
+    )
+    .where(c(EscalationRow).conversation_id.in_(bindparam("conversations", expanding=True)))
+    .order_by(c(EscalationRow).state.in_(WAITING), c(EscalationRow).id)
+)
+
+
+def _begins_anew(latest: Any, now: datetime) -> bool:
+    if latest is None:
+        return True
+    ended_at = latest.answered_at or latest.closed_at or latest.opened_at
+    return latest.state not in WAITING and ended_at < now - REOPEN_WITHIN
+
+
+def _open_all(session: Session, cases: Sequence[NewCase], *, now: datetime) -> dict[int, int]:
+    """Conversation -> the number of its new case."""
+    if not cases:
+        return {}
+    rows = [
+        {
+            "brand_id": case.brand_id,
+            "profile_id": case.profile_id,
+            "conversation_id": case.conversation_id,
+            "post_id": case.post_id,
+            "state": EscalationState.OPEN.value,
+            "due_at": now,
+            "attempts": 0,
+            "urgency": case.urgency.value,
+            "urgency_rank": case.urgency.rank,
+            "rule": case.rule,
+            "reason": case.reason,
+            "formal": case.formal_deadline is not None,
+            "opened_at": now,
+            "waiting_since": case.waiting_since,
+            "deadline_at": case.deadline,
+            "answered_natively": False,
+        }
+        for case in cases
+    ]
+    numbers = {row.conversation_id: row.id for row in session.connection().execute(_OPEN, rows)}
+    details = {numbers[case.conversation_id]: {"rule": case.rule} for case in cases}
+    note_all(session, at=now, actor=ROBOT, verb="opened", subject="case", details=details)
+    return numbers
+
+
+_OPEN = insert(t(EscalationRow)).returning(c(EscalationRow).id, c(EscalationRow).conversation_id)
+
+
+def _join(session: Session, latest: Any, case: NewCase, *, now: datetime) -> int:
+    row, deadline = get(session, latest.id), case.deadline
+    ended = latest.state not in WAITING
     if ended:
         row.state, row.token, row.leased_until = EscalationState.OPEN.value, None, None
         row.taken_by, row.taken_at, row.answered_at, row.closed_at, row.close_reason = None, None, None, None, None
@@ -67,47 +142,6 @@ def open_or_join(session: Session, case: NewCase, *, now: datetime) -> int:
     session.add(row)
     session.flush()
     return int(latest.id)
-
-
-_LATEST = (
-    select(
-        c(EscalationRow).id,
-        c(EscalationRow).state,
-        c(EscalationRow).opened_at,
-        c(EscalationRow).answered_at,
-        c(EscalationRow).closed_at,
-    )
-    .where(c(EscalationRow).conversation_id == bindparam("conversation"))
-    .order_by(c(EscalationRow).state.in_(WAITING).desc(), c(EscalationRow).id.desc())
-    .limit(1)
-)
-
-
-def _open(session: Session, case: NewCase, deadline: datetime | None, *, now: datetime) -> int:
-    values = {
-        "brand_id": case.brand_id,
-        "profile_id": case.profile_id,
-        "conversation_id": case.conversation_id,
-        "post_id": case.post_id,
-        "state": EscalationState.OPEN.value,
-        "due_at": now,
-        "attempts": 0,
-        "urgency": case.urgency.value,
-        "urgency_rank": case.urgency.rank,
-        "rule": case.rule,
-        "reason": case.reason,
-        "formal": case.formal_deadline is not None,
-        "opened_at": now,
-        "waiting_since": case.waiting_since,
-        "deadline_at": deadline,
-        "answered_natively": False,
-    }
-    case_id = int(session.connection().execute(_OPEN, values).scalar_one())
-    note(session, at=now, actor=ROBOT, verb="opened", subject="case", subject_id=case_id, detail={"rule": case.rule})
-    return case_id
-
-
-_OPEN = insert(t(EscalationRow)).returning(c(EscalationRow).id)
 
 
 def take(session: Session, case_id: int, *, user: int, name: str, now: datetime) -> EscalationRow:

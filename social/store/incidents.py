@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -164,14 +164,16 @@ def outage_of(session: Session, *, brand_id: int, now: datetime) -> Incident:
         return _told(session, [session.execute(running).scalar_one()])[0]
 
 
-def join(session: Session, incident_id: int, case_id: int, *, now: datetime) -> None:
-    """The case belongs to the incident, and is counted there once."""
-    row, case = _locked(session, incident_id), session.get_one(EscalationRow, case_id)
+def join(session: Session, incident_id: int, case_ids: Collection[int], *, now: datetime) -> None:
+    """The cases belong to the incident, and each is counted there once."""
+    row, cases = _locked(session, incident_id), c(EscalationRow)
+    others = or_(cases.incident_id.is_(None), cases.incident_id != incident_id)
+    joined: Any = session.execute(
+        update(EscalationRow).where(cases.id.in_(case_ids), others).values(incident_id=incident_id)
+    )
     row.last_seen_at = max(row.last_seen_at, now)
-    if case.incident_id != incident_id:
-        case.incident_id = incident_id
-        row.detail = {**row.detail, "cases": row.detail.get("cases", 0) + 1}
-        session.add(case)
+    if joined.rowcount:
+        row.detail = {**row.detail, "cases": row.detail.get("cases", 0) + joined.rowcount}
     session.add(row)
     session.flush()
 

@@ -25,12 +25,28 @@ def note(
     subject_id: int | None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    row = {
-        "at": at,
-        "actor": actor,
-        "verb": verb,
-        "subject_kind": subject,
-        "subject_id": subject_id,
-        "detail": dict(detail or {}) or None,
-    }
-    insert_rows(session, EventRow, [row])
+    note_all(session, at=at, actor=actor, verb=verb, subject=subject, details={subject_id: detail})
+
+
+def note_all(
+    session: Session,
+    *,
+    at: datetime,
+    actor: str,
+    verb: str,
+    subject: str,
+    details: Mapping[int, Mapping[str, Any] | None] | Mapping[int | None, Mapping[str, Any] | None],
+) -> None:
+    """The same verb of many subjects: number -> detail."""
+    rows = [
+        {
+            "at": at,
+            "actor": actor,
+            "verb": verb,
+            "subject_kind": subject,
+            "subject_id": subject_id,
+            "detail": dict(detail or {}) or None,
+        }
+        for subject_id, detail in details.items()
+    ]
+    insert_rows(session, EventRow, rows)

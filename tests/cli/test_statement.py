@@ -62,7 +62,7 @@ def crisis(database: Database, page: Profile) -> int:
             composed = holding.prepare(language=language, brand="Shop", rules=FAKE_RULES)
             assert composed is not None
             statements.prepare(session, found.id, composed, now=NOON)
-        incidents.join(session, found.id, waiting, now=NOON)
+        incidents.join(session, found.id, [waiting], now=NOON)
         session.add(
             AlertRow(
                 kind=alert_kind(found.kind),
