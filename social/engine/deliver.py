@@ -29,10 +29,11 @@ from social.domain.errors import (
     DyzurError,
     RateLimited,
     Refused,
+    Unreachable,
 )
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, poll
+from social.engine import alerts, poll, skew
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
@@ -101,6 +102,9 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         retry = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
+        if isinstance(error, RateLimited):  # the next reply would only run into it too
+            with desk.database.write() as session:
+                _pause(session, live, error, now)
         _put_off(desk, claimed, live, work, retry, now)
         return 1
     if step.state is not ReplyState.SENDING:
@@ -250,6 +254,8 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
                 raise
             # too long a thread to read to its end keeps the robot silent, not a person
     poll.remember_look(desk, profile, [*found, *thread], now)
+    if work.robot and not skew.agree(desk, live, now):
+        raise Unreachable("its clock and ours do not agree.", resource=live.name)
     for item in found:
         if isinstance(item, Gone):
             return item
@@ -432,11 +438,15 @@ def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, er
         _warn_of_a_late_answer(session, live, work, now)
         profiles.record_error(session, live.id, str(error), now=now)
         if isinstance(error, RateLimited):
-            profiles.record_pause(session, live.id, "write", retry, now=now)
+            _pause(session, live, error, now)
         elif isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=live.name, message=str(error), now=now, profile_id=live.id
             )
+
+
+def _pause(session: Session, live: LiveProfile, error: RateLimited, now: datetime) -> None:
+    profiles.record_pause(session, live.id, "all" if error.scope == "all" else "write", error.until, now=now)
 
 
 def _apply(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -13,7 +14,7 @@ from sqlmodel import Session
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts
+from social.engine import alerts, skew
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
@@ -21,7 +22,7 @@ from social.store import posts, profiles
 from social.store.escalations import WAITING
 from social.store.mapping import Profile, ref_from
 from social.store.rows import c
-from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
+from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ProfileRow, ReplyRow
 
 log = logging.getLogger("social.poll")
 
@@ -33,7 +34,8 @@ REFRESHED_AT_ONCE = 50
 #: Threads read in one look, in rotation: what a poll does not show by itself (it shows our own posts where the network
 #: does). A reply reads its own thread just before it is sent, whatever this says.
 THREADS_AT_ONCE = 4
-RETRY_UNREACHABLE = timedelta(minutes=1)
+#: A network that fails is asked less and less: after a minute, two, four ..., at most ten, and soon enough for the hour.
+RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(minutes=1), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
 
 
@@ -66,6 +68,7 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         _failed(desk, claimed, profile, error, now)
         return 1
+    skew.agree(desk, live, now)
     _report(profile, turn)
     return 1
 
@@ -212,14 +215,21 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
 
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
     """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
-    if isinstance(error, RateLimited):
-        # networks name their budgets as they like; whichever it is, a turn of ours runs into it, so it stops our reading
-        retry, scope = error.until, "all" if error.scope == "all" else "read"
-    else:
-        retry, scope = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE), None
+    scope, attempts = None, 0
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
-        if not finish(session, claimed, profile.id, due_at=retry):
+        if isinstance(error, RateLimited):
+            # networks name their budgets as they like; whichever it is, a turn of ours runs into it, so it stops our reading
+            retry, scope = error.until, "all" if error.scope == "all" else "read"
+        elif isinstance(error, CredentialsExpired):
+            retry = now + RETRY_CREDENTIALS
+        else:
+            # every claim counts one; a poll that succeeds counts anew
+            attempts = session.execute(
+                select(c(ProfileRow).attempts).where(c(ProfileRow).id == profile.id)
+            ).scalar_one()
+            retry = now + _pause_after(profile.name, attempts)
+        if not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
         if scope is not None:
@@ -228,6 +238,12 @@ def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError,
             alerts.raise_once(
                 session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
             )
+
+
+def _pause_after(name: str, failures: int) -> timedelta:
+    """A little shorter for one profile than for another, so that they do not all come back at once."""
+    growing = RETRY_UNREACHABLE * 2 ** min(max(failures - 1, 0), 10)
+    return min(growing, RETRY_AT_MOST) * Random(f"{name}/{failures}").uniform(0.75, 1.0)
 
 
 def _report(profile: Profile, turn: _Turn) -> None:
