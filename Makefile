@@ -8,7 +8,7 @@ PYTHON := $(shell for name in python3.11 python3 python3.14 python3.13 python3.1
 	"$$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-all screens check format bench docs migration wheel clean
+.PHONY: help run demo test test-all soak screens check format bench docs migration wheel clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on Pos
 
 test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, chromium, minutes
 	$(VENV)-all/bin/python -m pytest -m "real or torch or slow or browser"
+
+soak: $(VENV)/.installed-test  ## 10,000 posts and 200 kills on each database; figures go to benchmarks/RESULTS.md
+	DYZUR_RESULTS=$${DYZUR_RESULTS-benchmarks/RESULTS.md} $(BIN)/python -m pytest -m soak
 
 screens: $(VENV)-all/.installed  ## take the pictures of docs/screens anew (chromium, npm)
 	DYZUR_SCREENS=docs/screens $(VENV)-all/bin/python -m pytest -m browser tests/browser/test_every_page.py

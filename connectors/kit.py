@@ -6,17 +6,17 @@ Nothing here knows a network or an HTTP library; ``connectors.session`` is the `
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from social import redaction
 from social.domain.errors import (
     ConfigurationError,
     ConnectorError,
@@ -39,66 +39,22 @@ LONGEST_WAIT = timedelta(hours=25)
 #: "Too many requests", and what networks said before there was a number for it.
 TOO_MANY = frozenset({420, 429})
 MAX_RAW = 16 * 1024
-MASK = "***"
 #: Times outside these years are nonsense, and arithmetic with the very first and last ones overflows.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 #: What a column of a database holds; a limit of a network's is far below.
 LARGEST_NUMBER = 2**31 - 1
+_IDENTIFIER = re.compile(r"[!-~]{1,1024}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 # --- secrets never reach a log line or an exception text --------------------------------------------------------------
 
-_SPOKEN_AS = re.compile(
-    r"(?i)\b(access_token|refresh_token|appsecret_proof|client_secret|password|oauth_(?:token|signature|consumer_key|nonce))"
-    r"""(["']?\s*[=:]\s*["']?)[^&\s"',}]+"""
-)
-_BEARER = re.compile(r"(?i)\b(bearer|basic)(\s+)[\w\-.~+/=|%]{8,}")
-_IDENTIFIER = re.compile(r"[!-~]{1,1024}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
-_guarded: set[str] = set()
-_guard_lock = threading.Lock()
+MASK, scrub = redaction.MASK, redaction.redact
 
 
 def guard(values: Iterable[str]) -> None:
-    """From now on ``scrub`` masks these values, and every log record of this process is scrubbed.
-
-    The client libraries log headers and URLs with tokens in them at DEBUG, so a filter on our own loggers would not do:
-    the record factory is the one place that every record passes.
-    """
-    # shorter values would mask ordinary words, and no network issues such a token
-    plain = {value for value in values if len(value) >= 6}
-    with _guard_lock:
-        _guarded.update(plain, {quote(value, safe="") for value in plain})
-        factory = logging.getLogRecordFactory()
-        if not getattr(factory, "scrubs_secrets", False):
-            logging.setLogRecordFactory(_scrubbing(factory))
-
-
-def scrub(text: str) -> str:
-    """``text`` without guarded values and without whatever stands where a token would."""
-    with _guard_lock:
-        known = sorted(_guarded, key=len, reverse=True)
-    for value in known:
-        text = text.replace(value, MASK)
-    return _BEARER.sub(rf"\1\2{MASK}", _SPOKEN_AS.sub(rf"\1\2{MASK}", text))
-
-
-def _scrubbing(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
-    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = factory(*args, **kwargs)
-        try:
-            said = record.getMessage()
-        except Exception:  # noqa: BLE001 - a library's badly written log call: logging itself will complain about it
-            return record
-        clean = scrub(said)
-        if clean != said:
-            record.msg, record.args = clean, ()
-        if record.exc_info:
-            # a formatter keeps an exc_text that is already there
-            record.exc_text = scrub(logging.Formatter().formatException(record.exc_info))
-        return record
-
-    make.scrubs_secrets = True  # type: ignore[attr-defined]  # the mark that guard() looks for
-    return make
+    """From now on ``scrub`` masks these values, and so does every log record of this process, whoever writes it."""
+    redaction.remember(values)
+    redaction.guard_logging()
 
 
 def quoted(text: str, limit: int = 200) -> str:

@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from connectors.breaker import Breaker
 from connectors.kit import MAX_BODY, NetworkSettings, failure, http_date, lost, quoted
-from social.clock import monotonic
+from social.clock import monotonic, too_late_to_leave
 from social.domain.errors import ConnectorError, Unreachable
 from social.ports import Clock
 
@@ -215,11 +215,19 @@ class _BoundedAdapter(HTTPAdapter):
 
 def _pools(total: float) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(HTTPConnection):
+        def send(self, data: Any) -> None:
+            _require_in_time(self)
+            super().send(data)
+
         def getresponse(self) -> Any:
             with _hanging_up(self, total):
                 return super().getresponse()
 
     class Encrypted(HTTPSConnection):
+        def send(self, data: Any) -> None:
+            _require_in_time(self)
+            super().send(data)
+
         def getresponse(self) -> Any:
             with _hanging_up(self, total):
                 return super().getresponse()
@@ -231,6 +239,15 @@ def _pools(total: float) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Encrypted
 
     return {"http": PlainPool, "https": EncryptedPool}
+
+
+def _require_in_time(connection: HTTPConnection) -> None:
+    """The last line before the wire: if this process slept since it decided to send, somebody else may be sending by now.
+    What has left so far is at most a head without its body, which no server acts on."""
+    if connection.sock is None:
+        connection.connect()
+    if too_late_to_leave():
+        raise NewConnectionError(connection, "stopped: too late to send this now")
 
 
 @contextmanager

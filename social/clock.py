@@ -2,13 +2,17 @@
 
 *World time* is when customers post and shops open: an aware datetime from a ``Clock``. It is ``RealClock``,
 ``PacedClock`` (the demo: a fast world) or ``SteppedClock`` (self-test, tests, benchmarks: it only moves when told).
-*Machine time* is for leases and time-outs and comes from ``machine_now`` (or the database). The two are never compared.
+*Machine time* is for leases and time-outs and comes from ``lease_now`` and ``machine_now`` (or the database). The two are
+never compared.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +20,7 @@ from social.domain.post import require_aware
 
 
 def machine_now() -> datetime:
-    """The machine's wall clock in UTC: leases on SQLite, log lines, the anchor of a paced clock."""
+    """The machine's wall clock in UTC: log lines, sessions, the anchor of a paced clock."""
     return datetime.now(UTC)
 
 
@@ -25,13 +29,116 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def boot_seconds() -> float:
+    """Seconds since the machine was started, its sleep included: what nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+_STARTED = machine_now(), boot_seconds()
+
+
+def lease_now() -> datetime:
+    """Machine time for leases on SQLite: what it was when this process began, and what has passed since. Whoever sets the
+    machine's clock makes no lease end early, under somebody who is on the wire just now."""
+    began, seconds = _STARTED
+    return began + timedelta(seconds=boot_seconds() - seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of machine time from its making on. Two clocks must both say that it is still open: the one that nobody
+    can set, and the wall's, which alone knows that a whole virtual machine was frozen."""
+
+    boot: float
+    wall: datetime
+
+    @classmethod
+    def lasting(cls, length: timedelta) -> Window:
+        return cls(boot_seconds() + length.total_seconds(), machine_now() + length)
+
+    @property
+    def open(self) -> bool:
+        return boot_seconds() <= self.boot and machine_now() <= self.wall
+
+
+_leaving: ContextVar[Window | None] = ContextVar("leaving", default=None)
+
+
+@contextmanager
+def leaving_within(window: Window) -> Iterator[None]:
+    """What this thread sends inside the block must leave within ``window``; whoever owns the socket asks
+    ``too_late_to_leave`` last of all. A process may be paused between any two of its lines."""
+    token = _leaving.set(window)
+    try:
+        yield
+    finally:
+        _leaving.reset(token)
+
+
+def too_late_to_leave() -> bool:
+    window = _leaving.get()
+    return window is not None and not window.open
+
+
 class RealClock:
-    """World time is the machine's time."""
+    """World time is the machine's time, as long as that goes on as time does.
+
+    It never goes back: where the machine's clock was set back, it goes on from the latest time seen (``latest`` brings that
+    over a restart). A jump ahead is believed once it has lasted for ``BELIEVED_AFTER``: a clock that is wrong for a moment
+    must not make the desk late for a day. Where such a leap is undone later, it goes at half the pace until the machine has
+    caught up, so that posts are read all the time.
+    """
 
     mode = "real"
+    #: What the network's own time service corrects now and then.
+    TOLERANCE = timedelta(minutes=5)
+    BELIEVED_AFTER = timedelta(minutes=10)
+
+    def __init__(
+        self,
+        latest: datetime | None = None,
+        *,
+        machine: Callable[[], datetime] = machine_now,
+        seconds: Callable[[], float] = boot_seconds,
+    ) -> None:
+        self._machine, self._seconds = machine, seconds
+        self._lock = threading.Lock()
+        self._ran = seconds()
+        self._world = max(machine(), latest.astimezone(UTC)) if latest else machine()
+        self._ahead_since: float | None = None
+        self._leapt = False
+        self._astray = machine() - self._world
+
+    @property
+    def astray(self) -> timedelta:
+        """How far the machine's clock is ahead of world time (below zero: behind it); nothing, while it is in order."""
+        return self._astray if abs(self._astray) > self.TOLERANCE else timedelta(0)
+
+    @property
+    def leapt(self) -> bool:
+        """It followed a jump ahead: what it shows is not kept for the next start, since it may be undone."""
+        return self._leapt
 
     def now(self) -> datetime:
-        return machine_now()
+        with self._lock:
+            machine, ran = self._machine(), self._seconds()
+            went = timedelta(seconds=max(0.0, ran - self._ran))
+            passed = self._world + went
+            self._ran = ran
+            self._astray = machine - passed
+            ahead = self._astray > self.TOLERANCE
+            if ahead and not self._is_believed(ran):
+                self._world = passed
+            elif self._astray < -self.TOLERANCE:
+                self._world, self._ahead_since = (self._world + went / 2 if self._leapt else passed), None
+            else:
+                self._world, self._ahead_since, self._leapt = max(self._world, machine), None, self._leapt or ahead
+            return self._world
+
+    def _is_believed(self, ran: float) -> bool:
+        if self._ahead_since is None:
+            self._ahead_since = ran
+        return ran - self._ahead_since >= self.BELIEVED_AFTER.total_seconds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

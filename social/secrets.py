@@ -11,17 +11,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
+import threading
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from social.domain.errors import ConfigurationError
 from social.ports import Secrets
+from social.redaction import remember
 
 _FINGERPRINT = "__configured__"
+#: Parts of a credential that people may see, and that would blot out half of a log.
+_NO_SECRET = re.compile(r"(?:^|_)(?:id|username|user|handle|expires_at|scopes?|for|configured__)$")
 
 
 def environment_name(name: str, part: str) -> str:
@@ -55,6 +62,7 @@ def configured_parts(name: str, *, directory: Path, environment: Mapping[str, st
             resource=str(file),
             next_step=f"Write that file (mode 0600) with one line a part, or set {prefix}<PART> in the environment.",
         )
+    keep_out_of_sight(parts)
     return parts
 
 
@@ -74,23 +82,57 @@ def _read(file: Path) -> dict[str, str]:
     return document
 
 
+class SealedParts(Protocol):
+    """Where sealed bytes lie: the database. The key is never there."""
+
+    def load(self, name: str) -> bytes | None: ...
+
+    def change(self, name: str, make: Callable[[bytes | None], bytes]) -> None:
+        """``make`` the new bytes of what is there now, in one transaction that is committed when this returns and that
+        no ``exclusive`` one overlaps."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[SealedRows]:
+        """One transaction over all of them, committed at the end of the block; every ``change`` waits for it."""
+        ...
+
+
+class SealedRows(Protocol):
+    """What ``SealedParts.exclusive`` opens."""
+
+    def all(self) -> Mapping[str, bytes]: ...
+
+    def put(self, name: str, sealed: bytes) -> None: ...
+
+
+class NothingSealed:
+    """``SealedParts`` of whoever only reads what the operator gave."""
+
+    def load(self, name: str) -> bytes | None:
+        return None
+
+    def change(self, name: str, make: Callable[[bytes | None], bytes]) -> None:
+        raise NotImplementedError(f"{name} is only read")
+
+    def exclusive(self) -> AbstractContextManager[SealedRows]:
+        raise NotImplementedError("nothing is sealed here")
+
+
 class EncryptedCredentials:
-    """The run-time ``CredentialStore``. ``load_sealed`` and ``save_sealed`` are the database's two functions (the second
-    commits before it returns); the key lies in its own file beside the database, never in it."""
+    """The run-time ``CredentialStore``. Sealed bytes lie in the database; the key lies in its own file beside it and is
+    read for every use, so that a rotation reaches a running daemon at once."""
 
     def __init__(
         self,
         *,
         directory: Path,
         key_file: Path,
-        load_sealed: Callable[[str], bytes | None],
-        save_sealed: Callable[[str, bytes], None],
+        sealed: SealedParts,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._directory = directory
-        self._key_file = key_file
-        self._load_sealed = load_sealed
-        self._save_sealed = save_sealed
+        self._key = KeyFile(key_file)
+        self._sealed = sealed
         self._environment = environment
 
     def load(self, name: str) -> Secrets:
@@ -101,43 +143,135 @@ class EncryptedCredentials:
         return Secrets({**configured, **saved})
 
     def save(self, name: str, parts: Mapping[str, str]) -> None:
+        keep_out_of_sight(parts)
         configured = configured_parts(name, directory=self._directory, environment=self._environment)
-        saved = self._saved(name)
-        if saved.get(_FINGERPRINT) != _fingerprint(configured):
-            saved = {}
-        merged = {**saved, **parts, _FINGERPRINT: _fingerprint(configured)}
-        self._save_sealed(name, self._fernet(make=True).encrypt(json.dumps(merged).encode()))
+
+        def merged(there: bytes | None) -> bytes:
+            # inside the transaction, the reading of the key too: a rotation comes before all of it or after all of it
+            saved = self._opened(name, there)
+            if saved.get(_FINGERPRINT) != _fingerprint(configured):
+                saved = {}
+            saved.update(parts)
+            saved[_FINGERPRINT] = _fingerprint(configured)
+            return self._key.cipher(make=True).encrypt(json.dumps(saved).encode())
+
+        self._sealed.change(name, merged)
 
     def _saved(self, name: str) -> dict[str, str]:
-        sealed = self._load_sealed(name)
+        sealed = self._sealed.load(name)
+        try:
+            return self._opened(name, sealed)
+        except ConfigurationError:
+            again = self._sealed.load(name)
+            if again == sealed:
+                raise
+            return self._opened(name, again)  # the key was changed between the two readings
+
+    def _opened(self, name: str, sealed: bytes | None) -> dict[str, str]:
         if sealed is None:
             return {}
         try:
-            opened: dict[str, str] = json.loads(self._fernet(make=False).decrypt(sealed))
+            opened: dict[str, str] = json.loads(self._key.cipher().decrypt(sealed))
         except InvalidToken:
             raise ConfigurationError(
                 f"what was kept for the credential {name!r} was sealed with another key.",
-                resource=str(self._key_file),
+                resource=str(self._key.path),
                 next_step="Bring the old key back as a further line of that file, or renew the credential.",
             ) from None
+        keep_out_of_sight(opened)
         return opened
 
-    def _fernet(self, *, make: bool) -> MultiFernet:
-        """All keys of the file, one a line, the first one seals."""
-        if make and not self._key_file.exists():
-            self._key_file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(Fernet.generate_key() + b"\n")
+
+class KeyFile:
+    """The keys, one a line: the first seals, all open. Mode 0600; replaced in one step, never half written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def cipher(self, *, make: bool = False) -> MultiFernet:
+        """``make``: a first key where there is no file yet."""
+        if make and not self.path.exists():
+            self._make()
+        return _cipher(self.keys(), self.path)
+
+    def keys(self) -> list[bytes]:
+        """Raises ``ConfigurationError`` where the file cannot be read."""
         try:
-            keys = self._key_file.read_bytes().split()
-            return MultiFernet([Fernet(key) for key in keys])
-        except (OSError, ValueError):
-            raise ConfigurationError(
-                "the key for refreshed credentials cannot be read.",
-                resource=str(self._key_file),
-                next_step="Restore that file from your backup, or delete it and renew the credentials.",
-            ) from None
+            return self.path.read_bytes().split()
+        except OSError:
+            raise _unreadable(self.path) from None
+
+    def replace(self, keys: Sequence[bytes]) -> None:
+        """Whoever opens the file sees the old lines or the new ones, also after a power cut."""
+        try:
+            fresh = self._written(keys)
+            there = self.path.stat()
+            if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+                os.chown(fresh, there.st_uid, there.st_gid)  # the desk may run as another user than who rotates
+            fresh.replace(self.path)
+            _make_last(self.path.parent)
+        except OSError as error:
+            raise self._trouble(error) from None
+
+    def _make(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._written([Fernet.generate_key()])
+            try:
+                with suppress(FileExistsError):
+                    os.link(fresh, self.path)  # unlike a rename, never over a key that another process made just now
+            finally:
+                fresh.unlink()
+            _make_last(self.path.parent)
+        except OSError as error:
+            raise self._trouble(error) from None
+
+    def _written(self, keys: Sequence[bytes]) -> Path:
+        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}")
+        with suppress(FileNotFoundError):
+            fresh.unlink()
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(b"".join(key + b"\n" for key in keys))
+            stream.flush()
+            os.fsync(stream.fileno())
+        return fresh
+
+    def _trouble(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"the key file cannot be written ({error.strerror}).",
+            resource=str(self.path),
+            next_step="Make its folder writable for the user that the desk runs as.",
+        )
+
+
+def keep_out_of_sight(parts: Mapping[str, str]) -> None:
+    """From now on no log line and no traceback of this process shows them; names and numbers that are no secret may."""
+    remember(value for name, value in parts.items() if not _NO_SECRET.search(name))
+
+
+def _cipher(keys: Sequence[bytes], path: Path) -> MultiFernet:
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise _unreadable(path) from None
+
+
+def _unreadable(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "the key for refreshed credentials cannot be read.",
+        resource=str(path),
+        next_step="Restore that file from your backup, or delete it and renew the credentials.",
+    )
+
+
+def _make_last(folder: Path) -> None:
+    """A new name in a folder survives a power cut once the folder is synced too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _fingerprint(parts: Mapping[str, str]) -> str:

@@ -135,6 +135,45 @@ class DatabaseSettings(Section):
         "sqlite:///var/dyzur.db",
         description="sqlite:///path (relative to this file) or postgresql+psycopg://user@host/name.",
     )
+    daily_backups: int = Field(
+        7, ge=0, le=400, description="SQLite: a copy a day, made while the desk runs; so many are kept. 0: none."
+    )
+    backup_folder: Path = Field(
+        Path("var/backups"), description="Where the daily copies lie, relative to this file; another disk is better."
+    )
+
+
+class RetentionSettings(Section):
+    """[retention]: how long words are kept, counted from when they came in. Counts are kept for ever; open cases and formal
+    complaints are never purged. See docs/data.md."""
+
+    raw_answers: Duration = Field(
+        timedelta(days=30), description="The networks' raw answers, and what could not be read."
+    )
+    texts: Duration = Field(
+        timedelta(days=396),
+        description="Customers' posts, our answers, notes, and the names of those of whom nothing else is left.",
+    )
+    vectors: Duration = Field(
+        timedelta(days=396),
+        description="The posts' sentence vectors, which say nearly what the texts say; never longer than texts.",
+    )
+    notifications: Duration = Field(timedelta(days=90), description="Who was told of what, and whether it arrived.")
+    audit: Duration = Field(timedelta(days=1096), description="Who did what at the desk.")
+
+    @field_validator("raw_answers", "texts", "vectors", "notifications", "audit")
+    @classmethod
+    def _neither_hasty_nor_endless(cls, value: timedelta) -> timedelta:
+        if not timedelta(days=7) <= value <= timedelta(days=3660):
+            raise ValueError("must lie between 7d (an ended case can come back for three days) and 3660d")
+        return value
+
+    @model_validator(mode="after")
+    def _nothing_outlives_the_texts_it_repeats(self) -> RetentionSettings:
+        for name in ("raw_answers", "vectors"):
+            if name in self.model_fields_set and getattr(self, name) > self.texts:
+                raise misplaced(("retention", name), "would outlive texts, and holds the same words")
+        return self
 
 
 class SecretsSettings(Section):
@@ -523,6 +562,7 @@ class Settings(Section):
 
     clock: ClockSettings = Field(default_factory=ClockSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     secrets: SecretsSettings = Field(default_factory=SecretsSettings)
     triage: TriageSettings = Field(default_factory=TriageSettings)
     responders: RespondersSettings = Field(default_factory=RespondersSettings)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from social import redaction
 from social.store import schema
 from social.store.session import Database
 from tests.cast import at
@@ -29,6 +30,13 @@ _missing: list[str] = []
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in _missing:
         terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: {reason}", red=True, bold=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_to_hide() -> Iterator[None]:
+    """A secret of one test is an ordinary word of the next."""
+    yield
+    redaction.forget()
 
 
 # --- SQLite ------------------------------------------------------------------------------------------------------------

@@ -22,10 +22,10 @@ from social.domain.hours import BusinessCalendar
 from social.domain.post import Author, FetchedPost, PostKind, ProfileMode
 from social.domain.reply import Composed, ReplyKind, SentBy
 from social.store import escalations, outbox, posts, profiles
-from social.store.mapping import Profile, assessment_values, decision_row
-from social.store.rows import c, t, upsert
+from social.store.mapping import Profile, assessment_values, decision_values
+from social.store.rows import c, insert_rows, t, upsert
 from social.store.session import Database
-from social.store.tables import AssessmentRow, BrandRow, ConversationRow, PostRow, ProfileRow
+from social.store.tables import AssessmentRow, BrandRow, ConversationRow, DecisionRow, PostRow, ProfileRow
 from tests.cast import ANNA, BRAND, OFFICE, PROFILE, at
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ def judged(
         values = {**assessment_values(judgement), "made_at": when}
         upsert(session, AssessmentRow, [{**keys, **values}], key=tuple(keys), change=tuple(values))
         decision = Decision(rule=rule, reason=reason, policy_version="test", outcome=outcome, urgency=judgement.urgency)
-        session.add(decision_row(decision, post_id=row_id, revision_number=row.revision_number, now=when))
+        made = decision_values(decision, post_id=row_id, revision_number=row.revision_number, now=when)
+        insert_rows(session, DecisionRow, [made])
         row.state, row.outcome, row.reason = "judged", outcome.value, f"{rule}: {reason}"
         session.add(row)
 
@@ -183,7 +184,7 @@ def case(
         assert conversation is not None
         conversation.waiting_since = conversation.waiting_since or row.created_at
         session.add(conversation)
-        found = escalations.open_or_join(
+        return escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=row.brand_id,
@@ -198,8 +199,6 @@ def case(
             ),
             now=now or row.created_at,
         )
-        assert found.id is not None
-        return found.id
 
 
 def planned(
@@ -213,6 +212,7 @@ def planned(
     not_after: datetime | None = None,
     facts: dict[str, str] | None = None,
     user_id: int | None = None,
+    urgency: Urgency = Urgency.NORMAL,
 ) -> int:
     """A text in the outbox, by default the robot's acknowledgement 40 minutes after the post; the reply's id."""
     with database.write() as session:
@@ -233,6 +233,7 @@ def planned(
                 due_at=due,
                 not_after=not_after or (row.created_at + timedelta(minutes=60) if sent_by is SentBy.ROBOT else None),
                 user_id=user_id,
+                urgency=urgency,
             ),
             now=row.created_at,
         )
@@ -256,10 +257,12 @@ def desk_for(
     closed_notice: bool = True,
     calendar: BusinessCalendar = OFFICE,
     classifier: Classifier | None = None,
+    fallback: Classifier | None = None,
     first_polled_at: datetime | None = FIRST_POLL,
     poll_every: timedelta = timedelta(minutes=5),
 ) -> Desk:
-    """An open desk with one profile of the shop, ready for the three steps of ``social.engine.line``."""
+    """An open desk with one profile of the shop, ready for the three steps of ``social.engine.line``. ``fallback`` also takes
+    the quick look at what comes in; without one, all is normal to it."""
     from social.engine.desk import Desk, LiveProfile
     from tests.fakes import FakeClassifier
 
@@ -276,5 +279,10 @@ def desk_for(
         poll_every=poll_every,
         connector=connector,
     )
-    judge = classifier or FakeClassifier()
-    return Desk(database=database, clock=clock, classifier=judge, fallback=judge, profiles={shop.id: live})
+    return Desk(
+        database=database,
+        clock=clock,
+        classifier=classifier or FakeClassifier(),
+        fallback=fallback or FakeClassifier(),
+        profiles={shop.id: live},
+    )

@@ -73,6 +73,28 @@ def temporary_cluster() -> Iterator[str]:
     `fsync` is off: these clusters outlive a killed client, not a power cut. Raises ClusterError when PostgreSQL is not
     installed or does not start.
     """
+    with restartable_cluster() as cluster:
+        yield cluster.url
+
+
+class Cluster:
+    """A server that can be taken away and brought back at the same address, with what was committed."""
+
+    def __init__(self, binaries: Path, home: Path, account: _Account, password: str) -> None:
+        self._binaries, self._home, self._account = binaries, home, account
+        self._server, self._port = _start(binaries, home, account)
+        self.url = f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres"
+
+    def stop(self) -> None:
+        _stop(self._server)
+
+    def start(self) -> None:
+        self._server, _ = _start(self._binaries, self._home, self._account, port=self._port)
+
+
+@contextlib.contextmanager
+def restartable_cluster() -> Iterator[Cluster]:
+    """As ``temporary_cluster``, for tests that take the server away."""
     binaries = find_binaries()
     if binaries is None:
         raise ClusterError("no PostgreSQL server programs on PATH or under /usr/lib/postgresql; install 'postgresql'")
@@ -82,11 +104,11 @@ def temporary_cluster() -> Iterator[str]:
         account.give(home)
         password = secrets.token_urlsafe(24)
         _initialise(binaries, home, account, password)
-        server, port = _start(binaries, home, account)
+        cluster = Cluster(binaries, home, account, password)
         try:
-            yield f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+            yield cluster
         finally:
-            _stop(server)
+            cluster.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -124,14 +146,16 @@ def _initialise(binaries: Path, home: Path, account: _Account, password: str) ->
         )
 
 
-def _start(binaries: Path, home: Path, account: _Account) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    binaries: Path, home: Path, account: _Account, *, port: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """Another program may take the free port between our look and the server's bind, hence a few tries."""
     log = home / "server.log"
     for _ in range(3):
-        port = _free_port()
+        chosen = port or _free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
-            "port": str(port),
+            "port": str(chosen),
             "unix_socket_directories": "",
             "fsync": "off",
             "full_page_writes": "off",
@@ -151,8 +175,8 @@ def _start(binaries: Path, home: Path, account: _Account) -> tuple[subprocess.Po
                 group=account.gid,
                 extra_groups=account.extra_groups,
             )
-        if _answers(binaries, server, port):
-            return server, port
+        if _answers(binaries, server, chosen):
+            return server, chosen
         _stop(server)
     raise ClusterError(f"PostgreSQL did not start: {log.read_text(errors='replace').strip()[-2000:]}")
 

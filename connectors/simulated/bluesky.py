@@ -64,6 +64,9 @@ class BlueskyDialect:
 
     network = NETWORK
 
+    def native_id(self, post: WorldPost, world: World) -> str:
+        return _uri(post)
+
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         method = request.path.removeprefix("/xrpc/")
         try:

@@ -8,9 +8,10 @@ POST post      {"network", "text" | "key" | "role", "author"?, "parent"?, "kind"
 POST native-answer {"parent", "text"}   a person answers in the network's own app
 POST edit      {"sequence", "text"}      POST delete {"sequence"}      POST disable-replies {"sequence", "disabled"?}
 POST block     {"network", "author", "blocked"?}
+POST accept-repeats {"accepted"?}   networks that refuse the same words under the same post take them twice
 POST fault     a Fault's fields (faults.py), or {"clear": true}       GET faults
 GET  thread?root=N               {"posts": [...]}, deleted ones too
-GET  posts?network=X&after=N&ours=1                   {"posts": [...]}
+GET  posts?network=X&after=N&ours=1                   {"posts": [...]}, each with its network's own "native_id"
 GET  history?after=N             {"lines": [...]}, the history file from line N on
 """
 
@@ -89,7 +90,12 @@ def _posts(server: SimulatedServer, query: Mapping[str, str]) -> dict[str, Any]:
     found = [post for network in networks for post in world.posts(network, after=after, deleted=True)]
     if query.get("ours") in ("1", "true"):
         found = [post for post in found if post.ours]
-    return {"posts": [described(post) for post in sorted(found, key=lambda post: post.sequence)]}
+    return {"posts": [_as_shown(server, post) for post in sorted(found, key=lambda post: post.sequence)]}
+
+
+def _as_shown(server: SimulatedServer, post: WorldPost) -> dict[str, Any]:
+    native_id = server.dialects[post.network].native_id(post, server.world)
+    return {**described(post), "native_id": native_id, "mentions_brand": post.mentions_brand}
 
 
 def _history(server: SimulatedServer, query: Mapping[str, str]) -> dict[str, Any]:
@@ -188,6 +194,11 @@ def _block(server: SimulatedServer, values: Mapping[str, Any]) -> dict[str, Any]
     return {"author": values["author"], "blocked": blocked}
 
 
+def _accept_repeats(server: SimulatedServer, values: Mapping[str, Any]) -> dict[str, Any]:
+    server.world.accepts_repeats = bool(values.get("accepted", True))
+    return {"accepted": server.world.accepts_repeats}
+
+
 def _fault(server: SimulatedServer, values: Mapping[str, Any]) -> dict[str, Any]:
     if values.get("clear"):
         server.faults.clear()
@@ -212,5 +223,6 @@ WRITES: Mapping[str, Callable[[SimulatedServer, Mapping[str, Any]], dict[str, An
     "delete": _delete,
     "disable-replies": _disable_replies,
     "block": _block,
+    "accept-repeats": _accept_repeats,
     "fault": _fault,
 }

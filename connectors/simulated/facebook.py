@@ -130,6 +130,9 @@ class FacebookDialect:
 
     network = NETWORK
 
+    def native_id(self, post: WorldPost, world: World) -> str:
+        return native_id(world, post)
+
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         try:
             if (answered := _about_tokens(request, world)) is not None:

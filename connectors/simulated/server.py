@@ -29,7 +29,7 @@ import connectors.simulated as package
 from connectors.simulated import control
 from connectors.simulated.faults import AFTER, BEFORE, Fault, FaultScript
 from connectors.simulated.history import History
-from connectors.simulated.world import World
+from connectors.simulated.world import World, WorldPost
 from social.clock import monotonic
 from social.ports import Clock
 
@@ -114,6 +114,10 @@ class Dialect(Protocol):
     """One network's HTTP API, translated into calls of the world. Stateless but for what the world does not hold."""
 
     network: str
+
+    def native_id(self, post: WorldPost, world: World) -> str:
+        """The id under which this network shows the post (its first one, where an edit has another)."""
+        ...
 
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         """Answer one request. Called with the world's lock held and the world advanced to ``request.now``."""

@@ -66,6 +66,9 @@ class TwitterDialect:
         self._ends: dict[str, datetime] = {}
         self._spent: set[str] = set()
 
+    def native_id(self, post: WorldPost, world: World) -> str:
+        return str(_number((post, 0)))
+
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         try:
             if request.path == "/2/oauth2/token" and request.method == "POST":

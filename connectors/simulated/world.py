@@ -94,6 +94,8 @@ class World(Timeline):
         self._order = 0
         self._thanked: set[int] = set()
         self._recorded: dict[str, int] = {}  # a recording's own keys -> sequences
+        #: Networks that refuse the same words under the same post take them twice: nothing but the desk prevents it.
+        self.accepts_repeats = False
         self.advance(self.start)
 
     # --- time -------------------------------------------------------------------------------------------------------
@@ -150,6 +152,7 @@ class World(Timeline):
         """
         with self.lock:
             if key is not None and (existing := self.by_key(network, key)) is not None:
+                self._tell("refused-repeat", network=network, sequence=existing.sequence)
                 raise DuplicateKey(existing)
             target = self._living(parent) if parent is not None else None
             chosen = PostKind.OWN if author.is_brand else kind or self.library.networks[network].conversation
@@ -171,6 +174,18 @@ class World(Timeline):
             elif text_key is not None and text_key in self.library.by_key:
                 self._follow(post, self.library.by_key[text_key])
             return post
+
+    def find_duplicate(
+        self, network: str, author: Account, text: str, *, within: timedelta, parent: int | None = None
+    ) -> WorldPost | None:
+        """As every network looks for it, told in the history, since it saved somebody from speaking twice; ``None``
+        where repeats are accepted.
+        """
+        found = super().find_duplicate(network, author, text, within=within, parent=parent)
+        if found is None or self.accepts_repeats:
+            return None
+        self._tell("refused-repeat", network=network, sequence=found.sequence)
+        return found
 
     def edit(self, sequence: int, text: str) -> WorldPost:
         """Replace a post's text. Raises ``UnknownPost``."""

@@ -46,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = ALL.get(rest[0])
     if verb is None:
         return _complain(_unknown(rest[0]), USAGE)
+    if arguments is None:  # a program of its own, not a call inside one
+        from social.cli.logs import guard_process
+
+        guard_process(debug=debug)
     return _guarded(verb, _with_config(verb, rest[1:], config), debug=debug)
 
 
@@ -71,6 +75,7 @@ def _with_config(verb: Verb, rest: list[str], config: str | None) -> list[str]:
 
 def _guarded(verb: Verb, rest: list[str], *, debug: bool) -> int:
     from social.domain.errors import DyzurError
+    from social.trace import told as named
 
     try:
         return _call(verb, rest)
@@ -89,7 +94,7 @@ def _guarded(verb: Verb, rest: list[str], *, debug: bool) -> int:
         if callable(told := getattr(error, "format_message", None)):  # Typer's own: wrong options and arguments
             return _complain(f"{told()}\nSee: social {verb.name} --help", int(getattr(error, "exit_code", USAGE)))
         return _complain(
-            f"Something unexpected happened: {type(error).__name__}: {error}\n"
+            f"Something unexpected happened: {named(error)}\n"
             "This is a mistake in the program. The same command with --debug shows where.",
             1,
         )
@@ -112,7 +117,9 @@ def _call(verb: Verb, rest: list[str]) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    print(text.rstrip(), file=sys.stderr)
+    from social.redaction import redact
+
+    print(redact(text.rstrip()), file=sys.stderr)
     return code
 
 

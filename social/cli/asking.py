@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from social.cli.command import say
+from social.redaction import remember
 
 LANGUAGES = ("pl", "en")
 NOTHING = "-"
@@ -56,6 +57,7 @@ class Asker:
         while True:
             secret = self._typed_blindly(question) if sys.stdin.isatty() else self._line(f"{question}: ")
             if secret.strip():
+                remember([secret.strip()])
                 return secret.strip()
             if self.silent:
                 raise typer.BadParameter(f"{question}: an empty line came from standard input")

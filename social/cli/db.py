@@ -1,20 +1,27 @@
-"""``social db``: upgrade, status, backup."""
+"""``social db``: upgrade, status, backup, restore, purge; ``migrate-to`` lies in a file of its own."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from social.cli.command import Config, Json, new_app, print_json
+from social.cli.command import Acting, Config, Json, acting, columns, new_app, print_json
+from social.cli.db_migrate import migrate_to
 
 if TYPE_CHECKING:
     from social.store.session import Database
 
-app = new_app(help="The database: bring it up to date, look at it, copy it.", no_args_is_help=True)
+app = new_app(
+    help="The database: bring it up to date, look at it, copy it, go back to a copy, purge what is old, move it to another.",
+    no_args_is_help=True,
+)
+app.command()(migrate_to)
 
 
 @app.command()
@@ -75,25 +82,126 @@ def backup(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """A complete copy of the SQLite file, while the desk runs. Keep the .key file beside it in another place."""
-    from social import clock
-    from social.domain.errors import DyzurError
-    from social.store import schema
+    """A complete copy, while the desk runs. Keep the .key file beside the database in another place.
 
+    SQLite: a file like the database itself. PostgreSQL: pg_dump is run, into this folder where --to names none. A copy gets its
+    name once it is whole.
+    """
+    from social import clock
+    from social.store import copies, postgres_tools
+
+    now = clock.machine_now()
     with _database(config, must_exist=True) as database:
-        if to is not None:
-            to.mkdir(parents=True, exist_ok=True)
-        made = schema.backup_sqlite(database, label="backup", now=clock.machine_now(), folder=to)
-        if made is None:
-            raise DyzurError(
-                "PostgreSQL has its own tools for copies.",
-                resource=database.url.render_as_string(hide_password=True),
-                next_step="Use: pg_dump",
-            )
+        if database.path is None:
+            made = postgres_tools.backup(database, to or Path.cwd(), label="backup", now=now)
+        else:
+            written = copies.backup_sqlite(database, label="backup", now=now, folder=to)
+            assert written is not None  # only a daemon that stops gives one up
+            made = written
     if as_json:
         print_json({"backup": made, "bytes": made.stat().st_size})
     else:
         print(made)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy that `social db backup` made.", dir_okay=False)],
+    config: Config = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    user: Acting = None,
+    as_json: Json = False,
+) -> None:
+    """Go back to a copy. Stop the desk first; the present database is kept under another name.
+
+    An older copy is brought up to date, one of a newer program is refused. Who was forgotten since stays forgotten. Posts since
+    the copy are read in again; what was answered then is looked up at the networks and not answered twice. On PostgreSQL
+    pg_restore is run, into an empty database only.
+    """
+    from social import clock
+    from social.cli.opening import world_now
+    from social.engine import build
+    from social.settings import load_settings
+    from social.store import postgres_tools, restoring
+
+    settings = load_settings(config)
+    _agree(f"Put {file} in the place of the present database?", yes)
+    place = build.database_file(settings)
+    if place is None:
+        database = build.open_database(settings)
+        try:
+            postgres_tools.restore(database, file)
+        finally:
+            database.close()
+        _told(as_json, {"restored": file, "aside": None}, ["Restored."])
+        return
+    machine = clock.machine_now()
+    now = machine if settings.clock.mode == "real" else world_now(settings)
+    done = restoring.restore_sqlite(place, file, by=acting(user), machine=machine, now=now, even_if_unread=yes)
+    lines = ["Restored." + (f" The database from before: {done.aside}" if done.aside else "")]
+    if done.upgraded_from:
+        lines.append(f"The copy had the older form {done.upgraded_from}, and was brought up to date.")
+    if done.forgotten:
+        lines.append(f"{done.forgotten} authors were forgotten since the copy was made; they are forgotten in it too.")
+    if done.unread:
+        lines.append(f"The database from before could not be read ({done.unread}), so whom it forgot is not known.")
+    lines.append("Start the desk: social run. It reads in what is missing.")
+    _told(as_json, {"restored": file, **asdict(done)}, lines)
+
+
+@app.command()
+def purge(
+    config: Config = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what is older than [retention] allows.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase what is older than [retention] allows, now; a daemon does it every day by itself.
+
+    Counts are kept, so reports stay as they are. Open cases and formal complaints are never purged.
+    """
+    from threading import Event
+
+    from social.cli.opening import opened_store
+    from social.engine import build, upkeep
+    from social.store import retention
+
+    pause = Event()
+    with opened_store(config) as opened:
+        limits, now = build.retention_of(opened.settings), opened.clock.now()
+        if dry_run:
+            with opened.database.read() as session:
+                found = retention.count(session, limits, now=now)
+        else:
+            # a breath between the steps, for whoever else wants to write
+            found = upkeep.purge_all(opened.database, limits, now, pause=lambda: pause.wait(0.02))
+    if as_json:
+        print_json({"dry_run": dry_run, "rows": found})
+        return
+    touched = {name: count for name, count in found.items() if count}
+    if not touched:
+        print("Nothing is older than [retention] allows.")
+        return
+    print("Would be purged:" if dry_run else "Purged:")
+    print(columns([(name, str(count)) for name, count in touched.items()]))
+
+
+def _agree(question: str, yes: bool) -> None:
+    from social.domain.errors import UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("this wants a yes, and nobody can be asked here.", next_step="Repeat it with --yes.")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _told(as_json: bool, facts: dict[str, object], lines: list[str]) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        print("\n".join(lines))
 
 
 @contextmanager
@@ -103,11 +211,11 @@ def _database(config: Path | None, *, must_exist: bool = False) -> Iterator[Data
     from social.settings import load_settings
 
     settings = load_settings(config)
-    url = settings.database.url
-    if must_exist and url.startswith("sqlite:///") and not settings.path(url.removeprefix("sqlite:///")).exists():
+    file = build.database_file(settings)
+    if must_exist and file is not None and not file.exists():
         raise NotFound(
             "there is no database yet.",
-            resource=str(settings.path(url.removeprefix("sqlite:///"))),
+            resource=str(file),
             next_step="Make it with: social db upgrade (social run does it too).",
         )
     database = build.open_database(settings)

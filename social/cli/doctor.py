@@ -80,13 +80,16 @@ def doctor(
 def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
     """One sick organ must not hide the others."""
     from social.domain.errors import DyzurError
+    from social.redaction import redact
+    from social.trace import told
 
+    subject = check.__name__.strip("_").replace("_", " ")
     try:
         return list(check(settings))
     except DyzurError as error:
-        return [Finding("error", check.__name__.strip("_").replace("_", " "), str(error))]
+        return [Finding("error", subject, redact(str(error)))]
     except Exception as error:  # noqa: BLE001 whatever is wrong here, the other checks still help
-        return [Finding("error", check.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {error}")]
+        return [Finding("error", subject, redact(told(error)))]
 
 
 def _machine() -> Iterator[Finding]:

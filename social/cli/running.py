@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +20,14 @@ from social.cli import logs, systemd
 from social.cli.opening import simulator_port, somebody_listens
 from social.cli.standing import standing
 from social.domain.errors import DyzurError, UsageError
-from social.ports import Clock
+from social.ports import Classifier, Clock
+from social.redaction import redact
 from social.settings import ClockMode, Settings, load_settings
 from social.settings_problems import unusable
 from social.store.session import Database
 
 if TYPE_CHECKING:
-    from social.engine.desk import Desk
+    from social.engine.desk import Desk, Leases
     from social.engine.schedule import Daemon
     from social.web.serve import WebServer
 
@@ -41,10 +43,18 @@ def run(config: Path | None, *, only: Sequence[str] = (), level: str = "INFO") -
 
 
 def run_settings(
-    settings: Settings, *, only: Sequence[str] = (), level: str = "INFO", seed: int | None = None, command: str
+    settings: Settings,
+    *,
+    only: Sequence[str] = (),
+    level: str = "INFO",
+    seed: int | None = None,
+    command: str,
+    judge: tuple[Classifier, Classifier] | None = None,
+    leases: Leases | None = None,
 ) -> None:
+    """``judge`` and ``leases`` as in ``build.open_desk``: for those who try the daemon itself."""
     from social.cli.inspection import problems_in
-    from social.engine import build
+    from social.engine import build, failpoints
     from social.engine.schedule import PARTS, Daemon
     from social.engine.watch import others
 
@@ -55,15 +65,18 @@ def run_settings(
     if unknown:
         raise UsageError(f"there is no part {unknown[0]!r}.", next_step=f"Parts are: {', '.join(known)}.")
     logs.set_up(level=level)
+    failpoints.arm_from_environment()
     database = build.open_database(settings)
     try:
         build.prepare_database(database)
         _say(f"Dyżur is opening. {_loading(settings)}")
-        judge = build.load_judge(settings)  # before the clock: a simulated world starts when we are ready to watch it
+        judge = judge or build.load_judge(
+            settings
+        )  # before the clock: a simulated world starts when we are ready to watch it
         with _world(settings, database, seed) as world:
             zone = settings.brands[0].timezone
             logs.set_up(clock=world, zone=zone, level=level)
-            desk = build.open_desk(settings, database, world, judge=judge)
+            desk = build.open_desk(settings, database, world, judge=judge, leases=leases)
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
             daemon = Daemon(desk, [part for part in only if part != WEB] if only else PARTS)
             pages = _web_server(desk, settings) if not only or WEB in only else None
@@ -75,6 +88,7 @@ def run_settings(
                     log.warning(
                         "another daemon (%s) works on this SQLite file: safe, but useless; stop one of them", other.name
                     )
+            left: list[str] = []
             try:
                 daemon.start()
                 systemd.tell("READY=1")
@@ -82,12 +96,26 @@ def run_settings(
             finally:
                 systemd.tell("STOPPING=1")
                 _say("Stopping: finishing the current steps.")
-                if pages is not None:
-                    pages.stop()
-                daemon.stop()
-                desk.close()
+                with ThreadPoolExecutor(1) as beside:  # both may take seconds, and a supervisor gives us ten
+                    closing = beside.submit(pages.stop) if pages is not None else None
+                    left = daemon.stop()
+                    if closing is not None:
+                        closing.result()
+                if not left:
+                    desk.close()
+        if left:
+            _leave_at_once()
     finally:
         database.close()
+
+
+def _leave_at_once() -> None:
+    """A thread hangs in a network or a database: Python would wait for it, or pull its libraries away under it. All that
+    counts is committed, and what it holds is free when its lease ends."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager
@@ -136,15 +164,20 @@ def _world(settings: Settings, database: Database, seed: int | None) -> Iterator
 
 
 def _others_run(database: Database) -> bool:
-    """Does another daemon of this machine live on this database? Ours has withdrawn its heartbeat by now; that of a killed
-    one stays fresh for a while."""
+    """Does another daemon of this machine live on this database? Ours has withdrawn its heartbeat by now."""
+    return any(name.startswith(f"{socket.gethostname()}:") for name in living_daemons(database))
+
+
+def living_daemons(database: Database) -> list[str]:
+    """Names of the daemons on this database; without those of this machine that were killed, whose heartbeat stays fresh
+    for a while."""
     from social.clock import machine_now
     from social.store import control
 
     with database.read() as session:
         names = [daemon.name for daemon in control.running(session, at=machine_now())]
-    host = socket.gethostname()
-    return any(_is_alive(int(name.rpartition(":")[2])) for name in names if name.startswith(f"{host}:"))
+    here = f"{socket.gethostname()}:"
+    return [name for name in names if not name.startswith(here) or _is_alive(int(name.rpartition(":")[2]))]
 
 
 def _is_alive(pid: int) -> bool:
@@ -248,7 +281,7 @@ def _banner(
         f"  Brands       {', '.join(brand.name for brand in settings.brands)}",
         f"  Profiles     {', '.join(f'{item.name} ({item.mode.value})' for item in settings.profiles)}",
         f"  Classifier   {model}",
-        f"  Database     {settings.database.url}",
+        f"  Database     {redact(settings.database.url)}",
         *_way_in(database, settings, address, world),
     ]
     if settings.clock.mode is ClockMode.PACED:

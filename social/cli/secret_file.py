@@ -11,6 +11,7 @@ from pathlib import Path
 from social.cli.config_file import same_owner
 from social.domain.errors import ConfigurationError, Conflict
 from social.ports import Secrets
+from social.secrets import keep_out_of_sight
 
 
 class SecretFile:
@@ -18,6 +19,7 @@ class SecretFile:
     down at once if it was asked for; the rest (a session) is the running desk's to make again."""
 
     def __init__(self, path: Path, parts: Mapping[str, str]) -> None:
+        keep_out_of_sight(parts)
         self.path = path
         self._kept = dict(parts)
         self._passing: dict[str, str] = {}
@@ -55,6 +57,7 @@ class SecretFile:
         return Secrets({**self._kept, **self._passing})
 
     def save(self, name: str, parts: Mapping[str, str]) -> None:
+        keep_out_of_sight(parts)
         self._passing.update({part: value for part, value in parts.items() if part not in self._kept})
         renewed = {part: value for part, value in parts.items() if part in self._kept}
         if renewed:

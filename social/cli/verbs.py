@@ -58,7 +58,11 @@ VERBS: dict[str, tuple[Verb, ...]] = {
             True,
         ),
     ),
-    "Upkeep": (Verb("db", "social.cli.db", "The database: upgrade, status, backup.", True),),
+    "Upkeep": (
+        Verb("db", "social.cli.db", "The database: upgrade, status, backup, restore, purge.", True),
+        Verb("author", "social.cli.author", "One customer's data: export it, forget them, let them in again.", True),
+        Verb("secrets", "social.cli.secrets", "The key that seals renewed credentials: rotate-key.", True),
+    ),
 }
 
 ALL: dict[str, Verb] = {verb.name: verb for verbs in VERBS.values() for verb in verbs}

@@ -28,6 +28,11 @@ class Urgency(StrEnum):
         """0 for critical to 3 for low: sorts most urgent first."""
         return _RANK[self]
 
+    @property
+    def band(self) -> int:
+        """0 critical, 1 high, 2 the rest: normal and low wait side by side, between them only time decides."""
+        return min(self.rank, Urgency.NORMAL.rank)
+
     def at_least(self, other: Urgency) -> bool:
         return self.rank <= other.rank
 

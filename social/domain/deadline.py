@@ -109,5 +109,4 @@ def queue_key(urgency: Urgency, waiting: Clocks, now: datetime) -> tuple[int, da
     Normal and low wait side by side: between them only time decides. A case's key changes only when one of its clocks
     breaks, so that the list does not jump under the hand.
     """
-    band = min(urgency.rank, Urgency.NORMAL.rank)
-    return band, waiting.next_to_break(now) or datetime.max.replace(tzinfo=UTC), waiting.waiting_since
+    return urgency.band, waiting.next_to_break(now) or datetime.max.replace(tzinfo=UTC), waiting.waiting_since

@@ -6,6 +6,8 @@ DyzurError                      what happened, to which resource, permanent or n
 ├── NotFound                    no such profile, case, post ...
 ├── Conflict                    somebody else was quicker, or the state does not allow it
 ├── StoreError                  the database cannot be used (read-only, full, locked, wrong schema)
+│   ├── Contended               another transaction came in between; nothing was changed, a repeat helps
+│   └── ServerAway              the database server is not there at the moment; work goes on when it is back
 ├── ModelUnavailable            the classifier cannot be loaded or gave nonsense
 └── ConnectorError              a network said no, or said nothing
     ├── RateLimited             not before ``until``
@@ -68,6 +70,14 @@ class Conflict(DyzurError):
 
 class StoreError(DyzurError):
     exit_code = 6
+
+
+class Contended(StoreError):
+    """The database ended this transaction so that another one could go on."""
+
+
+class ServerAway(StoreError):
+    """The server cannot be reached, or was shut down in the middle."""
 
 
 class ModelUnavailable(DyzurError):

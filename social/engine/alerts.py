@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency
+from social.store import wakes
 from social.store.rows import c, upsert
 from social.store.tables import AlertRow
 
@@ -59,6 +60,7 @@ def raise_once(
         ],
         key=("kind", "subject"),
     )
+    wakes.wake(session, wakes.RING)
     log.warning("ALERT        %s", message)
 
 

@@ -17,7 +17,7 @@ from social.domain.errors import Conflict, DyzurError
 from social.domain.escalation import EscalationState
 from social.domain.reply import ACTIVE_STATES, Composed, ReplyKind, ReplyState, SentBy
 from social.ports import ReplyRules, Verdict
-from social.store import control, escalations, outbox, users
+from social.store import control, escalations, locks, outbox, users
 from social.store.journal import note
 from social.store.mapping import facts_from
 from social.store.queue import Seen, excerpt
@@ -104,9 +104,10 @@ def answer(
     Raises ``Conflict`` where somebody else has the case or was quicker, the customer wrote again, or the platform's rules
     leave only its own app; ``UnfitText`` where the guard stops the text, or warns and ``accept_warnings`` is not given.
     """
-    with database.write() as session:
-        who = users.user_id(session, user, now=now)
+
+    def put_into_the_outbox(session: Session) -> PlannedAnswer:
         case = locked_case(session, case_id)
+        who = users.user_id(session, user, now=now)
         if case.state != EscalationState.TAKEN.value or case.taken_by != who:
             taken_at = None
             escalations.take(session, case_id, user=who, name=user.strip(), now=now)
@@ -128,6 +129,8 @@ def answer(
         if any(problem.blocking for problem in problems) or (problems and not accept_warnings):
             raise UnfitText(problems)
         return _plan(session, case, post, text, who=who, user=user.strip(), now=now)
+
+    return database.step(put_into_the_outbox)
 
 
 def _plan(
@@ -282,7 +285,10 @@ def _language(session: Session, post: PostRow) -> str:
 
 
 def locked_case(session: Session, case_id: int) -> EscalationRow:
-    """The case, held until the transaction ends: of two people at once, the second looks after the first has finished."""
+    """The case with its conversation, held until the transaction ends: of two people, or a person and a daemon, the
+    second looks after the first has finished."""
+    found = session.execute(select(c(EscalationRow).conversation_id).where(c(EscalationRow).id == case_id)).scalars()
+    locks.hold_conversations(session, found.all())
     row = session.execute(select(EscalationRow).where(c(EscalationRow).id == case_id).with_for_update()).scalar()
     return row if row is not None else escalations.get(session, case_id)
 

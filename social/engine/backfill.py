@@ -19,6 +19,7 @@ from connectors.spending import SCOPE as MONEY
 from social.domain.assessment import RULES_ONLY
 from social.domain.errors import Conflict, ModelUnavailable, RateLimited
 from social.domain.post import FetchedPost
+from social.engine import budgets
 from social.engine.aside import POISON
 from social.engine.claims import MAXIMUM_ATTEMPTS, Claim, Claimed, machine_time
 from social.engine.desk import Desk, LiveProfile
@@ -101,8 +102,7 @@ def read_page(desk: Desk, live: LiveProfile, work: Backfill, now: datetime) -> B
     except RateLimited as error:
         if error.scope != MONEY:  # that is kept already, and ends when the operator raises the limit
             with desk.database.write() as session:  # the poll would run into the same limit
-                scope = "all" if error.scope == "all" else "read"
-                profiles.record_pause(session, live.id, scope, error.until, now=now)
+                budgets.keep_pause(session, live.id, error, now)
         raise
     return _keep(desk, live, profile, work, page, now)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from connectors import registry
 from responders.snapshot import Limits, Timing
@@ -14,13 +15,13 @@ from social.clock import Anchor, PacedClock, RealClock
 from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailable
 from social.domain.post import ProfileMode
 from social.engine.calendars import calendar_of
-from social.engine.desk import Desk, LiveProfile
+from social.engine.desk import Copies, Desk, Leases, LiveProfile
 from social.engine.meter import StoredMeter
 from social.engine.on_call import open_on_call
 from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
 from social.secrets import EncryptedCredentials
 from social.settings import ClockMode, ProfileSettings, Settings, TriageBackend, require_loopback
-from social.store import control, credentials, profiles, schema
+from social.store import control, credentials, profiles, retention, schema
 from social.store.session import Database
 
 log = logging.getLogger("social.build")
@@ -35,6 +36,12 @@ def open_database(settings: Settings) -> Database:
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
         url = f"sqlite:///{settings.path(url.removeprefix('sqlite:///'))}"
     return Database(url)
+
+
+def database_file(settings: Settings) -> Path | None:
+    """Where the SQLite file lies, or will; ``None`` for PostgreSQL. Opens and makes nothing."""
+    name = settings.database.url.removeprefix("sqlite:///")
+    return None if name == settings.database.url else settings.path(name)
 
 
 def prepare_database(database: Database) -> None:
@@ -61,7 +68,7 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         found = control.clock_anchor(session)
         if settings.clock.mode is ClockMode.REAL:
             control.set_clock(session, mode=RealClock.mode, anchor=None)
-            return RealClock()
+            return RealClock(found[2] if found else None)
         require_loopback(settings)
         assert settings.clock.start is not None  # the settings insist
         anchor = found[1] if found else None
@@ -73,13 +80,20 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         return PacedClock(anchor)
 
 
+def key_file_of(settings: Settings, database: Path | None) -> Path:
+    """Where the key of refreshed credentials lies: beside the SQLite file, else beside config.toml."""
+    return settings.path("dyzur.key") if database is None else database.with_suffix(".key")
+
+
+def key_file(settings: Settings, database: Database) -> Path:
+    return key_file_of(settings, database.path)
+
+
 def open_credentials(settings: Settings, database: Database) -> CredentialStore:
-    key_file = settings.path("dyzur.key") if database.path is None else database.path.with_suffix(".key")
     return EncryptedCredentials(
         directory=settings.path(settings.secrets.directory),
-        key_file=key_file,
-        load_sealed=lambda name: credentials.load_sealed(database, name),
-        save_sealed=lambda name, sealed: credentials.save_sealed(database, name, sealed, now=clock.machine_now()),
+        key_file=key_file(settings, database),
+        sealed=credentials.StoredCredentials(database, clock.machine_now),
     )
 
 
@@ -113,6 +127,7 @@ def open_desk(
     *,
     judge: tuple[Classifier, Classifier] | None = None,
     only: Collection[str] | None = None,
+    leases: Leases | None = None,
 ) -> Desk:
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
     others go on. ``only`` opens no more than these profiles, for a command beside the daemon, and leaves their modes as the
@@ -155,10 +170,31 @@ def open_desk(
         ),
         formal_deadline=settings.responders.formal_deadline,
         batch=settings.triage.batch,
+        leases=leases or Leases(),
         broken=broken,
         on_call=open_on_call(settings, store) if only is None else None,
         expects_model=settings.triage.backend is not TriageBackend.RULES,
+        retention=retention_of(settings),
+        copies=_copies(settings, database),
     )
+
+
+def retention_of(settings: Settings) -> retention.Limits:
+    kept = settings.retention
+    return retention.Limits(
+        raw_answers=kept.raw_answers,
+        texts=kept.texts,
+        vectors=kept.vectors,
+        notifications=kept.notifications,
+        audit=kept.audit,
+    )
+
+
+def _copies(settings: Settings, database: Database) -> Copies | None:
+    """None of a simulated world: its days are minutes, and nothing in it is worth a copy."""
+    if database.path is None or settings.clock.mode is not ClockMode.REAL:
+        return None
+    return Copies(keep=settings.database.daily_backups, folder=settings.path(settings.database.backup_folder))
 
 
 def timing_of(settings: Settings) -> Timing:

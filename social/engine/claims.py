@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, func, literal, or_, select, union_all, update
 from sqlmodel import Session
 
-from social.clock import machine_now
+from social.clock import lease_now
 from social.engine import aside
 from social.store.columns import UtcDateTime
 from social.store.rows import t
@@ -33,6 +33,11 @@ log = logging.getLogger("social.claims")
 
 #: A row that was claimed this often without ever being finished is poison: it is set aside and shown to people.
 MAXIMUM_ATTEMPTS = 5
+#: Longer than any lease of this program.
+LONGEST_LEASE = timedelta(hours=1)
+#: Of a batch one row in so many goes to whoever waits longest, whatever it says: urgent ones never starve the others.
+#: (Replies are claimed one by one, the urgent ones strictly first: each of them has an end, ``late``.)
+ONE_IN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,30 @@ class Kind:
     table: type[Claimable]
     states: tuple[str, ...]
     poison: str = "failed"  # where a row ends that was claimed too often without ever being finished
+    urgent_first: bool = False  # by ``priority``, then by time; the others by time alone
+    active: tuple[str, ...] = ()  # of all that is claimed from the table, where it is more than ``states``
+
+    def waits(self) -> Any:
+        """In a state to be claimed. Written out in the statement, the condition of the partial index included: by parameters
+        SQLite cannot prove that this index will do, and reads all posts of a profile instead."""
+        state = _columns(self.table).state
+        return and_(*(state.in_(_written_out(states)) for states in (self.active, self.states) if states))
+
+
+def _written_out(states: tuple[str, ...]) -> Any:
+    return bindparam(None, states, expanding=True, literal_execute=True, unique=True)
+
+
+_OF_REPLIES = ("planned", "sending")
 
 
 class Claimed(Enum):
     """What can be claimed, and in which states it waits."""
 
     PROFILE = Kind(ProfileRow, ("active",))
-    POST = Kind(PostRow, ("new", "waiting"))
-    REPLY = Kind(ReplyRow, ("planned",), poison="refused")
-    DOUBTFUL = Kind(ReplyRow, ("sending",))
+    POST = Kind(PostRow, ("new", "waiting"), urgent_first=True)
+    REPLY = Kind(ReplyRow, ("planned",), poison="refused", urgent_first=True, active=_OF_REPLIES)
+    DOUBTFUL = Kind(ReplyRow, ("sending",), active=_OF_REPLIES)
     ESCALATION = Kind(EscalationRow, ("open", "taken"))
     ALERT = Kind(AlertRow, ("raised", "told"), poison="over")
     NOTIFICATION = Kind(NotificationRow, ("planned",))
@@ -80,42 +100,65 @@ def machine_time(session: Session) -> Any:
     """Leases live by the database's clock where it has one of its own, so that skewed machines cannot break them."""
     if session.get_bind().dialect.name == "postgresql":
         return func.clock_timestamp()
-    return machine_now()
+    return lease_now()
 
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    """The three statements of a claim, built once: an idle tick is a lookup, not a compilation."""
+    """The statements of a claim, built once: an idle tick is a lookup, not a compilation."""
 
     probe: Any
     pick: Any
+    pick_urgent: Any
     take: Any
     set_aside: Any
+
+
+def _machine_moments(dialect: str) -> tuple[Any, Any]:
+    """Now, and the end of a lease that nobody took; on SQLite the values of ``_moments``."""
+    if dialect == "postgresql":
+        return func.clock_timestamp(), func.clock_timestamp() + LONGEST_LEASE
+    return bindparam("machine", type_=UtcDateTime), bindparam("absurd", type_=UtcDateTime)
+
+
+def _moments(database: Database) -> dict[str, Any]:
+    if database.dialect == "postgresql":
+        return {}
+    now = lease_now()
+    return {"machine": now, "absurd": now + LONGEST_LEASE}
 
 
 @cache
 def _statements(kind: Claimed, dialect: str) -> _Statements:
     table, columns = kind.value.table, _columns(kind.value.table)
-    machine: Any = func.clock_timestamp() if dialect == "postgresql" else bindparam("machine", type_=UtcDateTime)
+    machine, absurd = _machine_moments(dialect)
     due = [
-        columns.state.in_(kind.value.states),
+        kind.value.waits(),
         columns.due_at <= bindparam("now", type_=UtcDateTime),
-        or_(columns.leased_until.is_(None), columns.leased_until < machine),
+        or_(
+            columns.leased_until.is_(None),
+            columns.leased_until < machine,
+            # nobody leases for so long: the clock was set back since
+            columns.leased_until > absurd,
+        ),
     ]
     if kind not in _OF_ALL_PROFILES:
         profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
-        due.append(profile.in_(bindparam("profiles", expanding=True)))
+        # + 0: the due ones are few, all of a profile are many, and SQLite would rather read and sort these
+        asked = profile if dialect == "postgresql" else profile + 0
+        due.append(asked.in_(bindparam("profiles", expanding=True)))
     lease: Any = func.clock_timestamp() + bindparam("lease") if dialect == "postgresql" else bindparam("lease")
     taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
     aside = {"state": kind.value.poison, "token": None, "leased_until": None}
     these = columns.id.in_(bindparam("ids", expanding=True))
+    pick = select(columns.id, columns.attempts).where(*due).limit(bindparam("wanted"))
+    pick = pick.with_for_update(skip_locked=True, key_share=True)
+    longest_waiting = (columns.due_at, columns.id)
+    urgent = columns.priority if kind.value.urgent_first else columns.due_at
     return _Statements(
         probe=select(columns.id).where(*due).limit(1),
-        pick=select(columns.id, columns.attempts)
-        .where(*due)
-        .order_by(columns.due_at, columns.id)
-        .limit(bindparam("wanted"))
-        .with_for_update(skip_locked=True),
+        pick=pick.where(columns.id.not_in(bindparam("besides", expanding=True))).order_by(*longest_waiting),
+        pick_urgent=pick.order_by(urgent, *longest_waiting),
         take=update(t(table)).where(these).values(taken),
         set_aside=update(t(table)).where(these).values(aside),
     )
@@ -127,15 +170,15 @@ def claim(
     """Take at most ``limit`` due rows of ``profiles`` for ``lease`` (machine time). ``now`` is world time. Rows that were
     tried too often are set aside instead. Looks with a plain read first, so that an idle tick never takes the write lock."""
     statements = _statements(kind, database.dialect)
-    clock: dict[str, Any] = {} if database.dialect == "postgresql" else {"machine": machine_now()}
-    due = {"now": now, "profiles": list(profiles), **clock}
+    due = {"now": now, "profiles": list(profiles), **_moments(database)}
     with database.read() as session:
         if session.connection().execute(statements.probe, due).first() is None:
             return Claim(kind, "", ())
     token = secrets.token_hex(16)
-    until: Any = lease if database.dialect == "postgresql" else machine_now() + lease
-    with database.write() as session:
-        rows = session.connection().execute(statements.pick, {**due, "wanted": limit}).all()
+    until: Any = lease if database.dialect == "postgresql" else lease_now() + lease
+
+    def take(session: Session) -> Claim:
+        rows = _pick(session, statements, kind, due, limit)
         poison = [row.id for row in rows if row.attempts >= MAXIMUM_ATTEMPTS and kind not in _NEVER_SET_ASIDE]
         ids = tuple(row.id for row in rows if row.id not in poison)
         if poison:
@@ -144,7 +187,19 @@ def claim(
             log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
         if ids:
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
-    return Claim(kind, token, ids)
+        return Claim(kind, token, ids)
+
+    return database.step(take)
+
+
+def _pick(session: Session, statements: _Statements, kind: Claimed, due: dict[str, Any], limit: int) -> list[Any]:
+    """Rows with ``id, attempts``, at most ``limit``, locked: the urgent ones, and a share of those that wait longest."""
+    share = limit // ONE_IN if kind.value.urgent_first else 0
+    rows = list(session.connection().execute(statements.pick_urgent, {**due, "wanted": limit - share}))
+    if share and len(rows) == limit - share:
+        besides = [row.id for row in rows]
+        rows += session.connection().execute(statements.pick, {**due, "wanted": share, "besides": besides})
+    return rows
 
 
 _LINE = (Claimed.PROFILE, Claimed.POST, Claimed.DOUBTFUL, Claimed.REPLY, Claimed.ALERT, Claimed.NOTIFICATION)
@@ -165,7 +220,7 @@ def _due_later() -> Any:
         columns = _columns(kind.value.table)
         soonest.append(
             select(func.min(columns.due_at).label("due_at")).where(
-                columns.state.in_(kind.value.states), columns.due_at > after, columns.leased_until.is_(None)
+                kind.value.waits(), columns.due_at > after, columns.leased_until.is_(None)
             )
         )
     return select(func.min(union_all(*soonest).subquery().c.due_at))
@@ -173,9 +228,10 @@ def _due_later() -> Any:
 
 def due_now(database: Database, *, now: datetime, profiles: Collection[int]) -> set[Claimed]:
     """Which kinds have something to claim at ``now``: one look instead of a claim of each."""
-    clock = {} if database.dialect == "postgresql" else {"machine": machine_now()}
     with database.engine.connect() as connection:
-        found = connection.execute(_due_now(database.dialect), {"now": now, "profiles": list(profiles), **clock})
+        found = connection.execute(
+            _due_now(database.dialect), {"now": now, "profiles": list(profiles), **_moments(database)}
+        )
         return {Claimed[name] for name in found.scalars()}
 
 
@@ -186,27 +242,58 @@ def next_due(database: Database, *, after: datetime) -> datetime | None:
         return found
 
 
+def waiting_posts(database: Database, *, at_most: int) -> int:
+    """How many posts wait to be judged; counting ends at ``at_most``."""
+    some = select(_columns(PostRow).id).where(Claimed.POST.value.waits()).limit(at_most).subquery()
+    with database.engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
 def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = None) -> set[int]:
     """Which of the claimed rows are still ours; they stay locked until the transaction ends."""
-    columns = _columns(claimed.kind.value.table)
     wanted = claimed.ids if ids is None else tuple(ids)
-    rows = session.execute(
-        select(columns.id).where(columns.id.in_(wanted), columns.token == claimed.token).with_for_update()
-    )
-    return set(rows.scalars())
+    held = {"ids": wanted, "held": claimed.token}
+    return set(session.connection().execute(_held(claimed.kind), held).scalars())
+
+
+@cache
+def _held(kind: Claimed) -> Any:
+    columns = _columns(kind.value.table)
+    these = columns.id.in_(bindparam("ids", expanding=True))
+    query = select(columns.id).where(these, columns.token == bindparam("held")).order_by(columns.id)
+    # not FOR UPDATE: a poll that writes its page would stop everybody who writes something about that profile
+    return query.with_for_update(key_share=True)
 
 
 def finish(session: Session, claimed: Claim, row_id: int, **values: Any) -> bool:
     """Write ``values`` and give the row back; ``False`` = it was no longer ours and nothing was written."""
-    columns = _columns(claimed.kind.value.table)
-    released = {"token": None, "leased_until": None, "attempts": 0, **values}
-    result: Any = session.execute(
-        update(claimed.kind.value.table)
-        .where(columns.id == row_id, columns.token == claimed.token)
-        .values(**released)
-        .execution_options(synchronize_session=False)
+    return finish_all(session, claimed, {row_id: values}) == 1
+
+
+def finish_all(session: Session, claimed: Claim, values: Mapping[int, Mapping[str, Any]]) -> int:
+    """The same for many rows, in one statement; all get values for the same columns. Returns how many were still ours (of
+    several rows PostgreSQL's driver may not say it: ask ``still_mine`` before, in the same transaction)."""
+    if not values:
+        return 0
+    session.flush()
+    statement = _finished(claimed.kind, tuple(next(iter(values.values()))))
+    rows = [
+        {"this": row_id, "held": claimed.token, **{f"new_{name}": value for name, value in new.items()}}
+        for row_id, new in values.items()
+    ]
+    result: Any = session.connection().execute(statement, rows)
+    return int(result.rowcount)
+
+
+@cache
+def _finished(kind: Claimed, names: tuple[str, ...]) -> Any:
+    columns = _columns(kind.value.table)
+    given = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return (
+        update(t(kind.value.table))
+        .where(columns.id == bindparam("this"), columns.token == bindparam("held"))
+        .values({"token": None, "leased_until": None, "attempts": 0, **given})
     )
-    return bool(result.rowcount == 1)
 
 
 def release(database: Database, claimed: Claim, *, due_at: datetime | None = None) -> None:

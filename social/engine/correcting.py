@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from social import clock
 from social.domain.assessment import Head, Sentiment, Urgency
 from social.domain.errors import Conflict, DyzurError
 from social.domain.escalation import EscalationState
@@ -16,7 +15,7 @@ from social.engine.answering import locked_case
 from social.store import notes, users
 from social.store.journal import note
 from social.store.rows import c
-from social.store.session import Database
+from social.store.session import Database, machine_time_of
 from social.store.tables import AssessmentRow, EscalationRow, LabelRow, PostRow
 
 #: How long a sign of writing holds (machine time); a page that is open with words in it renews it every ten seconds.
@@ -80,7 +79,7 @@ def keep_writing(database: Database, case_id: int, *, user: str, now: datetime) 
                 c(EscalationRow).state == EscalationState.TAKEN.value,
                 c(EscalationRow).taken_by == who,
             )
-            .values(draft_until=clock.machine_now() + DRAFT_HOLDS)
+            .values(draft_until=machine_time_of(session) + DRAFT_HOLDS)
         )
 
 

@@ -31,22 +31,28 @@ from social.domain.errors import (
     Refused,
     Unreachable,
 )
+from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, poll, skew
+from social.engine import alerts, budgets, failpoints, late, poll, skew
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
-from social.store import control, escalations, incidents, outbox, posts, profiles
+from social.store import control, escalations, incidents, locks, outbox, posts, profiles, wakes
 from social.store.mapping import facts_from, ref_from
-from social.store.recall import conversation_facts, profile_automatic_in_last_hour
+from social.store.recall import conversation_facts
 from social.store.rows import c
+from social.store.session import machine_time_of
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
 
 log = logging.getLogger("social.deliver")
 
 #: A look before sending that fails is tried again after this (world time), until the text's own time is over.
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
+#: The record of what was published is worth so many seconds of waiting for a database server that is restarted.
+SERVER_MAY_BE_AWAY = 20.0
+#: A person's answer waits so long (world time) while an automatic text of the same conversation is on the wire.
+LET_FINISH = timedelta(seconds=5)
 #: A doubtful send that nobody could look up for this long (world time) is shown to people.
 GIVE_UP_LOOKING_AFTER = timedelta(hours=1)
 
@@ -91,56 +97,73 @@ def paused(desk: Desk) -> bool:
 
 
 def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("deliver.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
     if work.robot and _somebody_writes(desk, work):
         _put_off(desk, claimed, live, work, now + LOOK_AGAIN_AFTER, now)
         return 1
+    if not work.robot and _robot_is_speaking(desk, work):
+        _put_off(desk, claimed, live, work, now + LET_FINISH, now)
+        return 1
+    if _is_full(desk, live, claimed, work, now):
+        return 1
     try:
         step = _before_the_wire(desk, live, work, now)
     except ConnectorError as error:
         retry = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
-        if isinstance(error, RateLimited):  # the next reply would only run into it too
-            with desk.database.write() as session:
-                _pause(session, live, error, now)
         _put_off(desk, claimed, live, work, retry, now)
         return 1
     if step.state is not ReplyState.SENDING:
         _apply(desk, live, work, ReplyState.PLANNED, step, now, token=claimed.token)
         return 1
-    committed = clock.monotonic()
+    failpoints.reach("deliver.looked")
+    patience = max(desk.leases.settle / 2, timedelta(seconds=1))
+    soon = clock.Window.lasting(patience)
+    # the last of the requests of an attempt is the one that publishes
+    in_time = clock.Window.lasting(patience + live.longest_attempt * 2 / 3)
     if not _commit_intent(desk, live, claimed, work, now):
         return 1
-    if clock.monotonic() - committed > max(desk.leases.settle.total_seconds() / 2, 1.0):
-        return 1  # paused or a slow disk: the lease may be over, so only the look-up may decide
-    _use_the_wire(desk, claimed, live, work, now)
+    failpoints.reach("deliver.after-intent")
+    if not soon.open:  # paused or a slow disk: the lease may be over, so only the look-up may decide
+        log.warning(
+            "%s: reply #%d took long to be noted down, so it will be looked up before it is sent", live.name, work.id
+        )
+        return 1
+    with clock.leaving_within(in_time):
+        _use_the_wire(desk, claimed, live, work, now)
     return 1
 
 
 def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     """An intent whose lease ended: look for our own reply; never send blindly."""
+    failpoints.reach("doubtful.claimed")
     work, live = _load(desk, claimed)
     if work is None:
         return 1
     receipt: Receipt | None = None
     try:
-        receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
+        with budgets.asking(desk, live, budgets.SENDING, now):
+            receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
         event = Event.FOUND if receipt else Event.ABSENT
     except CannotTell:
         event = Event.CANNOT_TELL
     except ConnectorError as error:
         if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
-            release(desk.database, claimed, due_at=now + LOOK_AGAIN_AFTER)
+            later = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
+            release(desk.database, claimed, due_at=later)
             return 1
         event = Event.CANNOT_TELL
+    failpoints.reach("doubtful.looked-up")
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
         _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
+    failpoints.reach("doubtful.after-settle")
     return 1
 
 
@@ -207,6 +230,12 @@ def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) 
     network = _look(desk, live, work, now)
     if isinstance(network, Gone):
         return step(Event.DELETED)
+    colleague = None if work.robot else _answered_in_the_app(desk, work)
+    if colleague is not None:
+        reason = (
+            f"a colleague was quicker, in the network's own app at {colleague.astimezone(live.calendar.timezone):%H:%M}"
+        )
+        return Step(state=ReplyState.REFUSED, reason=reason, consequence=Consequence.ESCALATE)
     verdict = permission.evaluate(
         live.connector.reply_rules,
         post=work.post,
@@ -241,25 +270,26 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
     connector = live.connector
     with desk.database.read() as session:
         profile = profiles.by_ids(session, [live.id])[0]
-        wait = profiles.paused_until(session, live.id, ("write", "all"), now=now)
-    if wait is not None:
-        raise RateLimited("the network asked us to wait.", until=wait, scope="write", resource=live.name)
-    found = list(connector.refresh([work.ref]).values())
     thread: list[FetchedPost] = []
-    if connector.capabilities.threads:
-        try:
-            thread = list(connector.thread(work.ref))
-        except CannotTell:
-            if work.robot:
-                raise
-            # too long a thread to read to its end keeps the robot silent, not a person
+    with budgets.asking(desk, live, budgets.SENDING, now):
+        found = list(connector.refresh([work.ref]).values())
+        if connector.capabilities.threads:
+            try:
+                thread = list(connector.thread(work.ref))
+            except CannotTell:
+                if work.robot:
+                    raise
+                # too long a thread to read to its end keeps the robot silent, not a person
     poll.remember_look(desk, profile, [*found, *thread], now)
     if work.robot and not skew.agree(desk, live, now):
         raise Unreachable("its clock and ours do not agree.", resource=live.name)
     for item in found:
         if isinstance(item, Gone):
             return item
-    return connector.can_reply(work.ref) if work.robot or connector.capabilities.threads else ALLOWED
+    if not work.robot and not connector.capabilities.threads:
+        return ALLOWED
+    with budgets.asking(desk, live, budgets.SENDING, now):
+        return connector.can_reply(work.ref)
 
 
 # --- 4: the intent -----------------------------------------------------------------------------------------------------
@@ -267,14 +297,18 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
 
 def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
     """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
-    lease = desk.leases.settle + live.longest_attempt + live.connector.reply_rules.read_lag
+    lag = desk.leases.read_lag
+    lease = desk.leases.settle + live.longest_attempt + (live.connector.reply_rules.read_lag if lag is None else lag)
     try:
         with desk.database.write() as session:
             if control.paused_since(session) is not None:
                 release_in(session, claimed, work)
                 return False
-            if work.robot and _profile_is_over_its_limit(desk, session, live, now):
-                raise _NotOurs
+            # the profile's limit counts what other daemons commit in this moment, too
+            locks.hold_name(session, locks.PROFILE_LIMIT, live.id)
+            locks.hold_conversations(session, [work.conversation_id])
+            if _wait_for_room(desk, session, live, claimed, work, now):
+                return False
             row = session.get(ReplyRow, work.id)
             overtaken = _overtaken(session, work, desk.now())
             if overtaken is not None:
@@ -287,6 +321,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             leased_until = machine_time(session) + lease
             if row is None or not outbox.intend(session, row, token=claimed.token, now=now, leased_until=leased_until):
                 raise _NotOurs
+            failpoints.reach("deliver.before-intent")
     except _NotOurs:
         with desk.database.write() as session:
             if outbox.change_state(
@@ -295,7 +330,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
                 ReplyState.PLANNED,
                 ReplyState.CANCELLED,
                 token=claimed.token,
-                reason="an automatic text went out in this conversation, or the profile reached its hourly limit",
+                reason="an automatic text went out in this conversation",
             ):
                 log.info("cancelled    %s #%d: capped", live.name, work.post_id)
         return False
@@ -342,7 +377,34 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
     """A person's draft is open at the desk: the robot does not cut in."""
     with desk.database.read() as session:
         case = escalations.waiting_case(session, work.conversation_id)
-        return case is not None and case.draft_until is not None and case.draft_until > clock.machine_now()
+        return case is not None and case.draft_until is not None and case.draft_until > machine_time_of(session)
+
+
+def _robot_is_speaking(desk: Desk, work: _Work) -> bool:
+    """An automatic text is on the wire: its intent came before the person's answer was written, and so must it."""
+    columns = c(ReplyRow)
+    with desk.database.read() as session:
+        query = select(columns.id).where(
+            columns.conversation_id == work.conversation_id,
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.state == ReplyState.SENDING.value,
+            columns.leased_until > machine_time(session),
+        )
+        return session.execute(query.limit(1)).first() is not None
+
+
+def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
+    """When a colleague ended the case there since this answer was written: its writer could not know."""
+    columns = c(EscalationRow)
+    with desk.database.read() as session:
+        case = session.execute(
+            select(EscalationRow)
+            .where(columns.conversation_id == work.conversation_id)
+            .order_by(columns.id.desc())
+            .limit(1)
+        ).scalar()
+        ended = case is not None and case.state == EscalationState.ANSWERED.value and case.answered_natively
+        return case.answered_at if case is not None and ended else None
 
 
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
@@ -354,8 +416,34 @@ def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     )
 
 
-def _profile_is_over_its_limit(desk: Desk, session: Session, live: LiveProfile, now: datetime) -> bool:
-    return profile_automatic_in_last_hour(session, live.id, now=now) >= desk.limits.per_profile_an_hour
+def _wait_for_room(desk: Desk, session: Session, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Where the profile reached its hourly limit, all of the robot's texts wait for room, and those whose time is over by
+    then are given up at once: people learn of them while they can still do something."""
+    room_at = _room_at(desk, session, live, work, now)
+    if room_at is None:
+        return False
+    why = f"the profile reached its limit of {desk.limits.per_profile_an_hour} automatic texts an hour"
+    release_in(session, claimed, work)
+    outbox.put_off(session, live.id, until=room_at, reason=why)
+    late.give_up(session, before=room_at, why=why, profile_id=live.id)
+    log.info("waiting      %s: %s", live.name, why)
+    return True
+
+
+def _room_at(desk: Desk, session: Session, live: LiveProfile, work: _Work, now: datetime) -> datetime | None:
+    """``None``: there is room now, as there always is for a person's answer; and a rehearsal fills none."""
+    if not work.robot or live.mode is ProfileMode.DRY_RUN:
+        return None
+    return outbox.room_at(session, live.id, an_hour=desk.limits.per_profile_an_hour, now=now)
+
+
+def _is_full(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
+    """Asked before the thread is read: a text that cannot go out must not cost the network's budget."""
+    with desk.database.read() as session:
+        if _room_at(desk, session, live, work, now) is None:
+            return False
+    with desk.database.write() as session:
+        return _wait_for_room(desk, session, live, claimed, work, now)
 
 
 def _put_off(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, until: datetime, now: datetime) -> None:
@@ -391,9 +479,11 @@ def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now
 
 
 def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, now: datetime) -> None:
+    failpoints.reach("deliver.before-wire")
     try:
         receipt = live.connector.reply(work.ref, work.text, key=work.key, sent_by=work.sent_by)
     except DyzurError as error:
+        failpoints.reach("deliver.after-wire")
         event = delivery.event_of(error) if isinstance(error, ConnectorError) else Event.UNCERTAIN
         if isinstance(error, Refused):
             step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
@@ -404,6 +494,7 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
         else:
             log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
     else:
+        failpoints.reach("deliver.after-wire")
         _sent(desk, live, work, receipt, now)
 
 
@@ -412,7 +503,9 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
 
 def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: datetime) -> None:
     at = receipt.published_at or now
-    with desk.database.write() as session:
+
+    def keep(session: Session) -> None:
+        locks.hold_conversations(session, [work.conversation_id])
         recorded = outbox.settle_sent(
             session, work.id, external_id=receipt.native_id, permalink=receipt.permalink, at=at, now=now
         )
@@ -420,7 +513,11 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
         if recorded and conversation is not None and not work.robot:
             # an answer stops the clock of what the customer had written when it was planned
             posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
-        profiles.record_quota(session, live.id, live.connector.quota(), now=now)
+        budgets.keep_quota(desk, live, session, now)
+        failpoints.reach("deliver.before-settle")
+
+    desk.database.step(keep, patience=SERVER_MAY_BE_AWAY)
+    failpoints.reach("deliver.after-settle")
     waited = now - work.post.created_at
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
@@ -438,15 +535,11 @@ def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, er
         _warn_of_a_late_answer(session, live, work, now)
         profiles.record_error(session, live.id, str(error), now=now)
         if isinstance(error, RateLimited):
-            _pause(session, live, error, now)
+            budgets.keep_pause(session, live.id, error, now, stops="write")
         elif isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=live.name, message=str(error), now=now, profile_id=live.id
             )
-
-
-def _pause(session: Session, live: LiveProfile, error: RateLimited, now: datetime) -> None:
-    profiles.record_pause(session, live.id, "all" if error.scope == "all" else "write", error.until, now=now)
 
 
 def _apply(
@@ -461,7 +554,9 @@ def _apply(
     due_at: datetime | None = None,
 ) -> None:
     """Move the reply as ``step`` says and do what follows from it, in one transaction."""
-    with desk.database.write() as session:
+
+    def move(session: Session) -> None:
+        locks.hold_conversations(session, [work.conversation_id])
         values = {"due_at": due_at} if due_at is not None else {}
         if not outbox.change_state(session, work.id, state, step.state, token=token, reason=step.reason, **values):
             return
@@ -473,10 +568,15 @@ def _apply(
             _decide_again(session, work, now)
         elif step.consequence is Consequence.ESCALATE and step.state is not ReplyState.WOULD_HAVE_SENT:
             _tell_people(session, live, work, step, now)
+        failpoints.reach("deliver.before-settle")
+
+    desk.database.step(move)
+    failpoints.reach("deliver.after-settle")
     log.info("%-12s %s #%d: %s, %s", step.state.value, live.name, work.post_id, work.kind.value, step.reason)
 
 
 def _decide_again(session: Session, work: _Work, now: datetime) -> None:
+    wakes.wake(session, wakes.TRIAGE)
     session.execute(
         update(PostRow)
         .where(c(PostRow).id == work.post_id, c(PostRow).state == "judged", c(PostRow).deleted_at.is_(None))
@@ -488,7 +588,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
     """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
     case = escalations.waiting_case(session, work.conversation_id)
     if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=live.brand_id,
@@ -502,6 +602,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is None:
         return
     case.note = f"{work.kind.value}: {step.reason}"[:500]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from responders.snapshot import Limits, Timing
 from social.domain.hours import BusinessCalendar
 from social.domain.post import ProfileMode
 from social.engine.on_call import OnCall
-from social.ports import Classifier, Clock, Connector
+from social.ports import Classifier, Clock, Connector, Quota
+from social.store.retention import Limits as Retention
 from social.store.session import Database
 
 
@@ -41,9 +43,19 @@ class Leases:
     reply: timedelta = timedelta(seconds=90)
     #: An intent waits this long, plus the longest attempt and the network's read lag, before our replies are looked up.
     settle: timedelta = timedelta(seconds=20)
+    #: Instead of each network's own read lag: a simulated one shows a reply at once.
+    read_lag: timedelta | None = None
     alert: timedelta = timedelta(seconds=30)
     #: Longer than a mail server can take over all its answers.
     message: timedelta = timedelta(seconds=360)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """Daily copies of an SQLite database: how many are kept (0: none are made), and where."""
+
+    keep: int
+    folder: Path
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,10 +78,15 @@ class Desk:
     on_call: OnCall | None = None
     #: When each network was last asked how long its access lasts, by profile.
     accesses_asked: dict[int, datetime] = field(default_factory=dict)
+    #: What each network told of its limits, as this process last kept it in the database, by profile and limit.
+    quotas_kept: dict[tuple[int, str], Quota] = field(default_factory=dict)
     #: A classifier that only knows rules is a breakdown, and no choice of the operator's.
     expects_model: bool = False
     #: Whether what is judged may wake people, join an incident or look like a crisis. The past that a backfill reads may not.
     rings: bool = True
+    #: How long words are kept.
+    retention: Retention = field(default_factory=Retention)
+    copies: Copies | None = None
 
     def now(self) -> datetime:
         return self.clock.now()

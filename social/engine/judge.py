@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlmodel import Session
 
@@ -19,19 +20,22 @@ from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
 from social.domain.reply import SentBy
-from social.engine import aside, grouping, poll
+from social.engine import aside, budgets, failpoints, grouping, poll
 from social.engine.claims import Claim, finish, still_mine
 from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
 from social.engine.planning import plan
-from social.store import escalations, incidents, outbox, profiles, volume
+from social.engine.recording import Recording
+from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
-from social.store.mapping import assessment_values, decision_row
 from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
-from social.store.rows import c, upsert
-from social.store.tables import AssessmentRow, AuthorRow, ConversationRow, EscalationRow, PostRow
+from social.store.rows import c, t
+from social.store.tables import AuthorRow, ConversationRow, PostRow
 
 log = logging.getLogger("social.judge")
+
+#: A batch that was judged is worth so many seconds of waiting for a database server that is restarted.
+SERVER_MAY_BE_AWAY = 30.0
 
 #: What a post can break by what it holds. ``StatementError``: a value that the database will not take. A database that
 #: is full, read-only or away is no post's fault (``StoreError``): the batch comes again.
@@ -52,18 +56,22 @@ def _is_no_posts_fault(error: Exception) -> bool:
 
 
 def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("triage.claimed")
     with desk.database.read() as session:
         posts = recall(session, claimed.ids, now=now)
     cleared = _read_threads_after_gap(desk, posts, now)
+    failpoints.reach("triage.threads-read")
     assessments = _assess(desk, posts)
+    failpoints.reach("triage.assessed")
     try:
-        with desk.database.write() as session:
-            _record_all(desk, session, claimed, still_mine(session, claimed), assessments, cleared, now)
+        record = partial(_record_all, desk, claimed, claimed.ids, assessments, cleared, now)
+        desk.database.step(record, patience=SERVER_MAY_BE_AWAY)
     except _BAD_POST as error:
         if _is_no_posts_fault(error):
             raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
         _record_one_by_one(desk, claimed, assessments, cleared, now)
+    failpoints.reach("triage.after-commit")
     if desk.rings:
         look_for_crises(desk, now)  # before any of the texts that were just planned goes out
     return len(claimed.ids)
@@ -102,7 +110,8 @@ def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: da
         if not live.connector.capabilities.threads:
             continue
         try:
-            thread = live.connector.thread(post.ref)
+            with budgets.asking(desk, live, budgets.SENDING, now):
+                thread = live.connector.thread(post.ref)
         except ConnectorError as error:
             log.warning("%s: a thread could not be read after the gap, people decide: %s", live.name, error)
             continue
@@ -117,35 +126,40 @@ def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: da
 
 def _record_all(
     desk: Desk,
-    session: Session,
     claimed: Claim,
-    mine: set[int],
+    post_ids: Collection[int],
     assessments: Mapping[int, Assessment],
     cleared: set[int],
     now: datetime,
+    session: Session,
 ) -> None:
+    locks.hold_around_posts(session, post_ids)
+    mine = still_mine(session, claimed, post_ids)
     touched: set[int] = set()
     complained: set[int] = set()
     kept: Counter[str] = Counter()
     recalled = recall(session, mine, now=now, cleared=cleared)
     around = _around(session, {post.profile_id for post in recalled}, now)
+    recording = Recording()
     for post in recalled:
         if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
-            session.flush()
+            recording.write(session, claimed)
             post = recall(session, [post.id], now=now, cleared=cleared)[0]
         touched.add(post.author_id)
         assessment = post.assessment or assessments.get(post.id)
         if assessment is None:
             continue  # edited since it was judged: it comes again
-        decision = _record(desk, session, claimed, post, assessment, around[post.profile_id], now)
+        decision = _record(desk, session, recording, post, assessment, around[post.profile_id], now)
         if post.post.history and not decision.escalate:
             kept[desk.profiles[post.profile_id].name] += 1
         if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
             complained.add(post.profile_id)
+    recording.write(session, claimed)
     if soon := {id_ for id_ in complained if around[id_].crisis is None}:
         volume.look_soon(session, soon, now=now)
     for name, count in kept.items():
         log.info("judged       %s: %d from before its first poll, kept for reports", name, count)
+    failpoints.reach("triage.before-commit")
 
 
 def _around(session: Session, profile_ids: Collection[int], now: datetime) -> dict[int, _Around]:
@@ -159,7 +173,7 @@ def _around(session: Session, profile_ids: Collection[int], now: datetime) -> di
 def _record(
     desk: Desk,
     session: Session,
-    claimed: Claim,
+    recording: Recording,
     post: RecalledPost,
     assessment: Assessment,
     around: _Around,
@@ -170,10 +184,8 @@ def _record(
     statement = None if crisis is None else crisis.approved_for(assessment.language, fallback=fallback)
     decision = decide(_snapshot(desk, live, post, assessment, around, statement), now)
     if post.assessment is None:
-        values = {**assessment_values(assessment), "made_at": now}
-        keys = {"post_id": post.id, "revision_number": post.revision_number}
-        upsert(session, AssessmentRow, [{**keys, **values}], key=tuple(keys), change=tuple(values))
-    session.add(decision_row(decision, post_id=post.id, revision_number=post.revision_number, now=now))
+        recording.assessed(post, assessment, now=now)
+    recording.decided(post, decision, now=now)
     _end_automation(session, post, decision, now)
     if decision.escalate:
         case = _open_case(desk, session, post, decision, now)
@@ -182,15 +194,6 @@ def _record(
     said = ""
     if decision.reply is not None:
         said = plan(session, live, post, decision, decision.reply, assessment, statement, now)
-    finish(
-        session,
-        claimed,
-        post.id,
-        state="waiting" if decision.decide_again_at else "judged",
-        due_at=decision.decide_again_at or now,
-        outcome=decision.outcome.value,
-        reason=f"{decision.rule}: {decision.reason}",
-    )
     log.log(
         # hundreds of them at a first start, which are told in one line
         logging.DEBUG if post.post.history and not decision.escalate else logging.INFO,
@@ -260,13 +263,9 @@ def _end_automation(session: Session, post: RecalledPost, decision: Decision, no
         )
 
 
-def _open_case(desk: Desk, session: Session, post: RecalledPost, decision: Decision, now: datetime) -> EscalationRow:
-    conversations = c(ConversationRow)
-    session.execute(
-        update(ConversationRow)
-        .where(conversations.id == post.conversation_id, conversations.waiting_since.is_(None))
-        .values(waiting_since=post.post.created_at)
-    )
+def _open_case(desk: Desk, session: Session, post: RecalledPost, decision: Decision, now: datetime) -> int:
+    waits = {"conversation": post.conversation_id, "since": post.post.created_at}
+    session.connection().execute(_WAITS, waits)
     return escalations.open_or_join(
         session,
         escalations.NewCase(
@@ -284,14 +283,20 @@ def _open_case(desk: Desk, session: Session, post: RecalledPost, decision: Decis
     )
 
 
+_WAITS = (
+    update(t(ConversationRow))
+    .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).waiting_since.is_(None))
+    .values(waiting_since=bindparam("since"))
+)
+
+
 def _record_one_by_one(
     desk: Desk, claimed: Claim, assessments: Mapping[int, Assessment], cleared: set[int], now: datetime
 ) -> None:
     """One bad post never blocks its batch: it is set aside with its reason and shown to people."""
     for post_id in claimed.ids:
         try:
-            with desk.database.write() as session:
-                _record_all(desk, session, claimed, still_mine(session, claimed, [post_id]), assessments, cleared, now)
+            desk.database.step(partial(_record_all, desk, claimed, (post_id,), assessments, cleared, now))
         except _BAD_POST as error:
             if _is_no_posts_fault(error):
                 raise

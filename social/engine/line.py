@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from social.engine import deliver, judge, poll
+from social.engine import deliver, judge, late, poll
 from social.engine.claims import Claimed, claim
 from social.engine.desk import Desk
 
@@ -30,10 +30,13 @@ def work_through(desk: Desk, now: datetime) -> int:
 
 
 def send_out(desk: Desk, now: datetime) -> int:
-    """Look up what is doubtful, then deliver one due reply: the intent is committed before the wire."""
+    """Look up what is doubtful, give up what is too late, then deliver one due reply, urgent ones first: the intent is
+    committed before the wire."""
     doubtful = claim(desk.database, Claimed.DOUBTFUL, now=now, limit=1, lease=desk.leases.reply, profiles=desk.profiles)
     if doubtful:
         return deliver.settle_doubtful(desk, doubtful, now)
+    if given_up := late.give_up_late(desk, now):
+        return given_up
     if deliver.paused(desk):
         return 0
     claimed = claim(desk.database, Claimed.REPLY, now=now, limit=1, lease=desk.leases.reply, profiles=desk.profiles)

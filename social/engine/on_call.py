@@ -15,7 +15,7 @@ from social.notifiers.ping import Ping
 from social.notifiers.services import ServicesNotifier
 from social.notifiers.smtp import SmtpNotifier
 from social.ports import CredentialStore, Notifier
-from social.secrets import EncryptedCredentials
+from social.secrets import EncryptedCredentials, NothingSealed
 from social.settings import NotifySettings, Settings
 
 
@@ -72,14 +72,8 @@ def open_on_call(settings: Settings, credentials: CredentialStore) -> OnCall:
 def configured_credentials(settings: Settings) -> CredentialStore:
     """Credentials as the operator gave them, for a look without a database; nothing of ``[notify]`` is ever refreshed."""
 
-    def save(name: str, sealed: bytes) -> None:
-        raise NotImplementedError(f"{name} is only read")
-
     return EncryptedCredentials(
-        directory=settings.path(settings.secrets.directory),
-        key_file=settings.path("dyzur.key"),
-        load_sealed=lambda _: None,
-        save_sealed=save,
+        directory=settings.path(settings.secrets.directory), key_file=settings.path("dyzur.key"), sealed=NothingSealed()
     )
 
 

@@ -32,7 +32,7 @@ from social.engine.answering import (
     refuse_second_answer,
     user_name,
 )
-from social.store import escalations, outbox, posts, users
+from social.store import escalations, locks, outbox, posts, users
 from social.store.journal import note
 from social.store.rows import c
 from social.store.session import Database
@@ -88,14 +88,17 @@ def take(
 ) -> Taken:
     """The case is ``user``'s. A planned acknowledgement moves to minute 55, so that they have the time to write first.
     ``over`` takes it from whoever has it (who is ill, or gone home), unless their answer is already on its way."""
-    with database.write() as session:
-        who = users.user_id(session, user, now=now)
+
+    def take_it(session: Session) -> datetime | None:
         case = locked_case(session, case_id)
+        who = users.user_id(session, user, now=now)
         if over and case.state == EscalationState.TAKEN.value and case.taken_by != who:
             _take_over(session, case, who, user=user, now=now)
         else:
             escalations.take(session, case_id, user=who, name=user.strip(), now=now)
-        at = _postpone_acknowledgement(session, case.conversation_id, calendar, waits or Timing(), now)
+        return _postpone_acknowledgement(session, case.conversation_id, calendar, waits or Timing(), now)
+
+    at = database.step(take_it)
     return Taken(case_id=case_id, user=user.strip(), acknowledgement_at=at)
 
 
@@ -164,9 +167,10 @@ def close(database: Database, case_id: int, *, user: str, now: datetime, reason:
     """End the case without an answer. A formal complaint needs a reason; so does one that somebody else has taken: it is
     theirs to close. Raises ``Conflict``."""
     reason = reason.strip()
-    with database.write() as session:
-        who = users.user_id(session, user, now=now)
+
+    def end_it(session: Session) -> None:
         case = locked_case(session, case_id)
+        who = users.user_id(session, user, now=now)
         if case.state == EscalationState.TAKEN.value and case.taken_by != who:
             raise Conflict(
                 f"case {case_id} is taken by {user_name(session, case.taken_by)}.",
@@ -180,6 +184,8 @@ def close(database: Database, case_id: int, *, user: str, now: datetime, reason:
             )
         default = "answered" if case.state == EscalationState.ANSWERED.value else "no answer needed"
         escalations.close(session, case_id, reason=reason or default, name=user.strip(), now=now)
+
+    database.step(end_it)
 
 
 # --- settle ------------------------------------------------------------------------------------------------------------
@@ -197,8 +203,10 @@ def settle(
 ) -> Settled:
     """A person looked at a reply of unknown outcome and says whether it is there. The robot never sends it again: what
     was not published stays with the case, for a person to answer. Raises ``NotFound``, ``Conflict``."""
-    with database.write() as session:
+
+    def say_it(session: Session) -> Settled:
         users.user_id(session, user, now=now)
+        locks.hold_conversation_of_reply(session, reply_id)
         reply = session.execute(select(ReplyRow).where(c(ReplyRow).id == reply_id).with_for_update()).scalar()
         if reply is None:
             raise NotFound(f"there is no reply {reply_id}.", next_step="See what is unsettled with: social queue list")
@@ -215,6 +223,8 @@ def settle(
         waiting = escalations.waiting_case(session, reply.conversation_id)
         state = ReplyState.SENT if sent else ReplyState.REFUSED
         return Settled(reply_id=reply_id, state=state, case_id=waiting.id if waiting else None)
+
+    return database.step(say_it)
 
 
 def _settle_sent(
@@ -245,7 +255,7 @@ def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datet
     case = escalations.waiting_case(session, reply.conversation_id)
     post = session.get(PostRow, reply.post_id)
     if case is None and post is not None and _still_waits(session, reply):
-        case = escalations.open_or_join(
+        opened = escalations.open_or_join(
             session,
             escalations.NewCase(
                 brand_id=reply.brand_id,
@@ -259,6 +269,7 @@ def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datet
             ),
             now=now,
         )
+        case = session.get_one(EscalationRow, opened)
     if case is not None:
         case.note = f"{reply.kind}: {reason}"
         session.add(case)

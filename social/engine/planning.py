@@ -49,7 +49,7 @@ def plan(
     if problems:
         log.error("the guard stopped the text %s: %s", composed.variant, "; ".join(str(item) for item in problems))
         return ", the guard stopped the text"
-    _into_the_outbox(session, post, planned, composed, now)
+    _into_the_outbox(session, post, planned, composed, decision, now)
     rehearsed = "would be " if live.mode is ProfileMode.DRY_RUN else ""
     return f", {planned.kind.value} {rehearsed}due {planned.due_at.astimezone(live.calendar.timezone):%a %H:%M}"
 
@@ -78,7 +78,7 @@ def _composed(
 
 
 def _into_the_outbox(
-    session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, now: datetime
+    session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, decision: Decision, now: datetime
 ) -> None:
     outbox.cancel_planned(
         session,
@@ -100,6 +100,7 @@ def _into_the_outbox(
             composed=composed,
             due_at=planned.due_at,
             not_after=planned.not_after,
+            urgency=decision.urgency,
         ),
         now=now,
     )

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlmodel import Session
 
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts, skew
+from social.engine import alerts, budgets, failpoints, quick_look, skew
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
 from social.store import posts, profiles
-from social.store.escalations import WAITING
 from social.store.mapping import Profile, ref_from
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ProfileRow, ReplyRow
 
 log = logging.getLogger("social.poll")
@@ -48,10 +47,11 @@ class _Turn:
 
 
 def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
+    failpoints.reach("poll.claimed")
     live = desk.profiles[claimed.ids[0]]
     with desk.database.read() as session:
         profile = profiles.by_ids(session, claimed.ids)[0]
-        wait = profiles.paused_until(session, profile.id, ("read", "all"), now=now)
+        wait = profiles.paused_until(session, profile.id, budgets.POLLING, now=now)
     if wait is not None:
         with desk.database.write() as session:
             finish(session, claimed, profile.id, due_at=wait)
@@ -79,27 +79,43 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
     gap = profile.last_polled_at is not None and now - profile.last_polled_at > max(posts.GAP, 3 * live.poll_every)
     for number in range(1, PAGES_A_TURN + 1):
         page = live.connector.fetch(cursor)
+        failpoints.reach("poll.fetched")
         more = page.more and page.cursor != cursor  # a repeated cursor would page for ever
         last = number == PAGES_A_TURN or not more
-        with desk.database.write() as session:
+        urgent = quick_look.priorities(desk, page.posts)
+
+        def keep(
+            session: Session, page: Page = page, more: bool = more, last: bool = last, urgent: dict[str, int] = urgent
+        ) -> posts.Remembered | None:
             if not still_mine(session, claimed):
-                log.info("%s: another process took over this poll", profile.name)
-                return
-            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap)
-            turn.quarantined += posts.quarantine(session, profile.id, page.quarantined, now=now)
+                return None
+            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap, priorities=urgent)
+            posts.quarantine(session, profile.id, page.quarantined, now=now)
             if last:
-                _finish_turn(session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every)
+                _finish_turn(
+                    desk, session, claimed, live, profile, page, now, due_at=now if more else now + live.poll_every
+                )
             else:
                 renew(session, claimed, desk.leases.poll, cursor=dict(page.cursor))
+            failpoints.reach("poll.before-commit")
+            return remembered
+
+        remembered = desk.database.step(keep)
+        if remembered is None:
+            log.info("%s: another process took over this poll", profile.name)
+            return
+        turn.quarantined += len(page.quarantined)
         turn.new += remembered.new
         turn.edited += remembered.edited
         turn.own += remembered.own
+        failpoints.reach("poll.after-commit" if last else "poll.page-committed")
         if last:
             return
         cursor = page.cursor
 
 
 def _finish_turn(
+    desk: Desk,
     session: Session,
     claimed: Claim,
     live: LiveProfile,
@@ -119,7 +135,7 @@ def _finish_turn(
         last_polled_at=now if not page.more else profile.last_polled_at,  # the rest of a gap is still in the gap
         last_error=None,
     )
-    profiles.record_quota(session, profile.id, live.connector.quota(), now=now)
+    budgets.keep_quota(desk, live, session, now)
     if profile.last_error is not None:
         alerts.settle(session, kind="connector", subject=profile.name)
 
@@ -143,7 +159,9 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
                 threads.update({post.native_id: post for post in live.connector.thread(ref)})
             except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
                 log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
+        failpoints.reach("poll.looked")
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
+        failpoints.reach("poll.look-committed")
     with desk.database.write() as session:
         posts.looked_at(session, looked, now=now)
         profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
@@ -160,9 +178,13 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
     """What a second look showed: edits and deletions of posts that we know, posts of our own account, and what customers
     added under their own posts (not every network tells us of that). Posts of strangers in the thread are left to the
     poll, whose cursor says what is new."""
-    with desk.database.write() as session:
+    seen = [item for item in found if isinstance(item, FetchedPost)]
+    with desk.database.read() as session:
+        old = posts.known(session, profile, [item.native_id for item in seen])
+    urgent = quick_look.priorities(desk, [item for item in seen if item.edited_at or item.native_id not in old])
+
+    def keep(session: Session) -> None:
         posts.forget_deleted(session, profile, [item for item in found if isinstance(item, Gone)], now=now)
-        seen = [item for item in found if isinstance(item, FetchedPost)]
         known = posts.known(session, profile, [item.native_id for item in seen])
         customers = posts.customers_of(session, profile, {item.thread_root for item in seen})
         wanted = [
@@ -170,7 +192,9 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
             for item in seen
             if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
         ]
-        posts.remember(session, profile, wanted, now=now)
+        posts.remember(session, profile, wanted, now=now, priorities=urgent)
+
+    desk.database.step(keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,20 +208,19 @@ class _OpenPost:
 def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     """Posts with a waiting case or a planned reply, those not looked at for longest first."""
     waiting = select(c(EscalationRow).conversation_id).where(
-        c(EscalationRow).profile_id == profile_id, c(EscalationRow).state.in_(WAITING)
+        active(EscalationRow), c(EscalationRow).profile_id + 0 == profile_id
     )
     planned = select(c(ReplyRow).conversation_id).where(
-        c(ReplyRow).profile_id == profile_id, c(ReplyRow).state == ReplyState.PLANNED.value
+        active(ReplyRow), c(ReplyRow).state == ReplyState.PLANNED.value, c(ReplyRow).profile_id + 0 == profile_id
     )
     rows = session.execute(
         select(PostRow, c(AuthorRow).native_id, c(ConversationRow).looked_at)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(
-            c(PostRow).profile_id == profile_id,
+            c(PostRow).conversation_id.in_(union(waiting, planned)),
             c(PostRow).ours.is_(False),
             c(PostRow).deleted_at.is_(None),
-            c(ConversationRow).id.in_(waiting) | c(ConversationRow).id.in_(planned),
         )
         .order_by(c(ConversationRow).looked_at.asc().nulls_first(), c(PostRow).created_at)
         .limit(REFRESHED_AT_ONCE)
@@ -215,12 +238,12 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
 
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
     """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
-    scope, attempts = None, 0
+    attempts = 0
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
         if isinstance(error, RateLimited):
-            # networks name their budgets as they like; whichever it is, a turn of ours runs into it, so it stops our reading
-            retry, scope = error.until, "all" if error.scope == "all" else "read"
+            retry = error.until
+            budgets.keep_pause(session, profile.id, error, now)  # true whoever has the profile now
         elif isinstance(error, CredentialsExpired):
             retry = now + RETRY_CREDENTIALS
         else:
@@ -232,9 +255,7 @@ def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError,
         if not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
-        if scope is not None:
-            profiles.record_pause(session, profile.id, scope, retry, now=now)
-        elif isinstance(error, CredentialsExpired):
+        if isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
             )

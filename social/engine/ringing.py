@@ -19,6 +19,7 @@ from sqlmodel import Session
 from social.domain.assessment import Urgency
 from social.domain.errors import DyzurError, RefusalReason, Refused, Uncertain
 from social.domain.rota import Over, Tell, Wait, next_step
+from social.engine import failpoints
 from social.engine.alert_facts import ended, facts_of, news_of, urgency_of
 from social.engine.claims import Claim, Claimed, claim, finish, release, still_mine
 from social.engine.desk import Desk
@@ -98,6 +99,7 @@ def _advance_one(desk: Desk, on_call: OnCall, now: datetime) -> int:
         alert = session.get(AlertRow, claimed.ids[0])
         if alert is not None and still_mine(session, claimed):
             _advance(desk, on_call, session, claimed, alert, now)
+            failpoints.reach("notify.alert-before-commit")
     return 1
 
 
@@ -158,11 +160,13 @@ def _send_one(desk: Desk, on_call: OnCall, now: datetime) -> int:
     )
     if not claimed:
         return 0
+    failpoints.reach("notify.claimed")
     work = _load(desk, on_call, claimed, now)
     if work.not_before is not None and not work.dropped:
         release(desk.database, claimed, due_at=work.not_before)
         return 1
     error = None if work.dropped else _attempt(on_call, work)
+    failpoints.reach("notify.after-wire")
     with desk.database.write() as session:
         if work.dropped:
             finish(session, claimed, work.id, state="failed", subject="", body="", error=work.dropped)
@@ -171,6 +175,7 @@ def _send_one(desk: Desk, on_call: OnCall, now: datetime) -> int:
             _sent(session, claimed, work, desk.now())
         else:
             _failed(session, claimed, work, error, desk.now())
+    failpoints.reach("notify.after-settle")
     return 1
 
 

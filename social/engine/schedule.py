@@ -1,4 +1,4 @@
-"""APScheduler as the ticker and nothing more: it stores nothing, and every tick only claims what is due.
+"""APScheduler as the ticker and nothing more: it stores nothing, and every tick only wakes a lane to claim what is due.
 
 The stepped twin (self-test, tests, benchmarks) needs no scheduler: it runs the same steps and jumps to the next due time.
 """
@@ -14,16 +14,24 @@ from datetime import datetime, timedelta
 
 from social import clock
 from social.clock import SteppedClock
-from social.domain.errors import DyzurError
-from social.engine import crisis, digest, line, ringing, watch
+from social.domain.errors import DyzurError, ServerAway
+from social.engine import crisis, digest, line, ringing, upkeep, watch
 from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
-from social.store import control
+from social.engine.lanes import Lane, Listener
+from social.store import control, wakes
 
 log = logging.getLogger("social.daemon")
 
 PARTS = ("poll", "triage", "respond")
 TICK_SECONDS = 0.5
+#: A lane that was not ticked for so many ticks works all the same: the scheduler goes by the machine's clock, which somebody
+#: may set back.
+MISSED_TICKS = 4
+#: A stop waits so long for the steps in hand. A supervisor kills what is not gone after ten or more.
+STOP_SECONDS = 5.0
+#: Whose complaint it is when the database is away: nobody's in particular.
+DATABASE = "database"
 #: A tick works until nothing is due, but not longer than this, so that a stop is quick.
 TICK_BUDGET_SECONDS = 4.0
 #: The same complaint of a failing tick is logged this often.
@@ -41,10 +49,10 @@ Step = Callable[[Desk, datetime], int]
 
 
 class Daemon:
-    """The three loops, ticking in threads of this process."""
+    """The three loops, each in lanes (threads) of this process. A lane works when APScheduler ticks it, or as soon as
+    something is committed that it has to do with: here, or (PostgreSQL) on another machine."""
 
-    def __init__(self, desk: Desk, parts: Collection[str] = PARTS) -> None:
-        from apscheduler.executors.pool import ThreadPoolExecutor
+    def __init__(self, desk: Desk, parts: Collection[str] = PARTS, *, tick_seconds: float = TICK_SECONDS) -> None:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         self.desk = desk
@@ -52,46 +60,70 @@ class Daemon:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.started_at = clock.machine_now()
         self._complaints: dict[str, float] = {}
+        self._complaining = threading.Lock()
         self._failing: dict[str, tuple[float, str]] = {}  # since when, and why
         self._at_work: dict[str, float] = {}  # since when
         self._stopping = threading.Event()
+        self._lanes: list[Lane] = []
+        self._listener: Listener | None = None
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
-        lanes = max(1, min(4, len(desk.profiles)))
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2 * lanes + RINGING_LANES + 7)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}, timezone="UTC"
         )
+        lanes = max(1, min(4, len(desk.profiles)))
         if "poll" in self.parts:
             for lane in range(lanes):  # a network that hangs holds one lane, not the others
-                self._tick(f"poll-{lane + 1}", line.take_in)
+                self._tick(f"poll-{lane + 1}", line.take_in, seconds=tick_seconds, woken_by=wakes.POLL)
         if "triage" in self.parts:
-            self._tick("triage", line.work_through)
+            self._tick("triage", line.work_through, seconds=tick_seconds, woken_by=wakes.TRIAGE)
         if "respond" in self.parts:
             for lane in range(lanes):
-                self._tick(f"respond-{lane + 1}", line.send_out)
+                self._tick(f"respond-{lane + 1}", line.send_out, seconds=tick_seconds, woken_by=wakes.RESPOND)
             self._tick("watch", watch.watch_over, seconds=5, once=True)
             self._tick("crisis", crisis.look_for_crises, seconds=5, once=True)
             self._tick("accesses", watch.ask_when_accesses_end, seconds=3600, once=True)
+            self._tick("purge", upkeep.purge_some, seconds=1, once=True)  # one small step a second
+            self._tick("backup", self._back_up, seconds=30, once=True)
             if desk.on_call is not None and desk.on_call.people:
                 for lane in range(RINGING_LANES):
-                    self._tick(f"ring-{lane + 1}", ringing.ring, seconds=1)
+                    self._tick(f"ring-{lane + 1}", ringing.ring, seconds=max(1, tick_seconds), woken_by=wakes.RING)
                 self._tick("digest", digest.plan_due, seconds=5, once=True)
         self._tick("look", self._look, seconds=60, once=True)
-        self._scheduler.add_job(self._beat, "interval", seconds=10, id="heartbeat", next_run_time=clock.machine_now())
+        self._tick("heartbeat", self._beat, seconds=10, once=True)
+        desk.database.on_wake(self._wake)
+        if desk.database.dialect == "postgresql":
+            self._listener = Listener(desk.database, self._wake)
 
     def start(self) -> None:
+        for lane in self._lanes:
+            lane.start()
         self._scheduler.start()
+        if self._listener is not None:
+            self._listener.start()
 
-    def stop(self) -> None:
-        """Finish the current steps; what is not finished is picked up at the next start when its lease ends."""
+    def stop(self, *, within: float = STOP_SECONDS) -> list[str]:
+        """Finish the current steps, but wait no longer than ``within`` seconds (a network may hang). Returns the lanes that
+        are still at work then: what they hold is picked up when its lease ends, by this daemon or another."""
+        end = clock.monotonic() + within
         self._stopping.set()
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        if self._listener is not None:
+            self._listener.ask_to_stop()
+        for lane in self._lanes:
+            lane.ask_to_stop()
+        left = [lane.name for lane in self._lanes if not lane.stopped(by=end)]
+        if self._listener is not None and not self._listener.stopped(by=end):
+            left.append("listener")
+        if left:
+            log.warning("left in the middle, for whoever comes after its lease: %s", ", ".join(left))
+        if DATABASE in self._complaints:
+            return left  # it is away: the heartbeat ends by itself
         try:
             with self.desk.database.write() as session:
                 control.leave(session, self.name)
         except DyzurError as error:
             log.warning("the heartbeat could not be withdrawn: %s", error)
+        return left
 
     def ills(self) -> dict[str, str]:
         """What of this daemon does not work for a while already, and why."""
@@ -105,6 +137,9 @@ class Daemon:
         now = clock.monotonic()
         return [name for name, since in self._at_work.copy().items() if now - since >= HANGS_SECONDS]
 
+    def _back_up(self, desk: Desk, now: datetime) -> int:
+        return upkeep.back_up(desk, now, stop=self._stopping.is_set)
+
     def _look(self, desk: Desk, now: datetime) -> int:
         ills = self.ills()
         found = watch.look_around(desk, now, daemon=f"{socket.gethostname()} ({','.join(self.parts)})", ills=ills)
@@ -115,8 +150,13 @@ class Daemon:
                 log.warning("%s", error)
         return found
 
-    def _tick(self, name: str, step: Step, *, seconds: float = TICK_SECONDS, once: bool = False) -> None:
-        def tick() -> None:
+    def _wake(self, parts: Collection[str]) -> None:
+        for lane in self._lanes:
+            if lane.woken_by in parts:
+                lane.wake()
+
+    def _tick(self, name: str, step: Step, *, seconds: float, once: bool = False, woken_by: str = "") -> None:
+        def work() -> None:
             end = clock.monotonic() + TICK_BUDGET_SECONDS
             try:
                 while self._timed(name, step) and not once:
@@ -124,15 +164,22 @@ class Daemon:
                         break
                 self._complaints.pop(name, None)
                 self._failing.pop(name, None)
+                if self._complaints.pop(DATABASE, None) is not None:
+                    log.warning("the database is there again; work goes on")
+            except ServerAway as error:
+                self._complain(DATABASE, str(error))  # one complaint of all lanes
+                self._fails(name, str(error))
             except DyzurError as error:
                 self._complain(name, str(error))
                 self._fails(name, str(error))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
-                self._complain(name, f"{type(error).__name__}: {error}", trace=True)
-                # its name only: the text of a driver's error may quote a customer, and this goes into an alert
+                # its name only: the text of a driver's error may quote a customer, and this goes into log and alert
+                self._complain(name, type(error).__name__, trace=True)
                 self._fails(name, type(error).__name__)
 
-        self._scheduler.add_job(tick, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())
+        lane = Lane(name, work, woken_by=woken_by, at_least_every=max(MISSED_TICKS * seconds, 5.0))
+        self._lanes.append(lane)
+        self._scheduler.add_job(lane.wake, "interval", seconds=seconds, id=name, next_run_time=clock.machine_now())
 
     def _timed(self, name: str, step: Step) -> int:
         self._at_work[name] = clock.monotonic()
@@ -146,16 +193,16 @@ class Daemon:
         self._failing[name] = (since, why)
 
     def _complain(self, name: str, message: str, *, trace: bool = False) -> None:
-        last = self._complaints.get(name)
-        if last is None or clock.monotonic() - last > REPEAT_SECONDS:
+        with self._complaining:
+            last = self._complaints.get(name)
+            if last is not None and clock.monotonic() - last <= REPEAT_SECONDS:
+                return
             self._complaints[name] = clock.monotonic()
-            log.error("%s: %s", name, message, exc_info=trace)
+        log.error("%s: %s", name, message, exc_info=trace)
 
-    def _beat(self) -> None:
-        try:
-            watch.beat(self.desk, name=self.name, parts=",".join(self.parts), started_at=self.started_at)
-        except DyzurError as error:
-            self._complain("heartbeat", str(error))
+    def _beat(self, desk: Desk, now: datetime) -> int:
+        watch.beat(desk, name=self.name, parts=",".join(self.parts), started_at=self.started_at)
+        return 0
 
 
 def run_stepped(

@@ -13,12 +13,12 @@ from sqlmodel import Session
 from social import clock
 from social.domain.assessment import RULES_ONLY, Urgency
 from social.domain.errors import ConnectorError
-from social.domain.escalation import WAITING_STATES, EscalationState
+from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.engine import alerts
+from social.engine import alerts, backlog, budgets
 from social.engine.desk import Desk
 from social.store import control, profiles
-from social.store.rows import c
+from social.store.rows import active, c
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
 
 log = logging.getLogger("social.watch")
@@ -35,7 +35,7 @@ ASK_ACCESS_EVERY = timedelta(days=1)
 
 #: Causes within a daemon, which end when it does not find them any more; but not sooner than this, so that what comes and
 #: goes is one alert.
-_LASTING, LASTS_AT_LEAST = ("model", "daemon"), timedelta(hours=1)
+_LASTING, LASTS_AT_LEAST = ("model", "daemon", "clock"), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,8 @@ def watch_over(desk: Desk, now: datetime) -> int:
             .join(EscalationRow, cases.conversation_id == conversations.id)
             .join(UserRow, c(UserRow).id == cases.taken_by)
             .where(
+                active(ReplyRow),
+                active(EscalationRow),
                 replies.state == ReplyState.PLANNED.value,
                 replies.kind == ReplyKind.ACKNOWLEDGEMENT.value,
                 replies.sent_by == SentBy.ROBOT.value,
@@ -89,6 +91,7 @@ def watch_over(desk: Desk, now: datetime) -> int:
 def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[str, str] | None = None) -> int:
     """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemon itself. ``ills``:
     what of ``daemon`` does not work, and why. Returns how many alerts are new."""
+    behind = backlog.look(desk, now)
     with desk.database.read() as session:
         found = [
             *_deadlines(session, now),
@@ -123,7 +126,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
                     brand_id=cause.brand_id,
                     escalation_id=cause.escalation_id,
                 )
-    return len(new)
+    return len(new) + behind
 
 
 def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
@@ -137,7 +140,8 @@ def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
         if asked is not None and now - asked < ASK_ACCESS_EVERY and live.id not in near:
             continue
         try:
-            told[live.id] = live.connector.inspect().expires_at
+            with budgets.asking(desk, live, budgets.POLLING, now):
+                told[live.id] = live.connector.inspect().expires_at
         except ConnectorError as error:
             # what is wrong with the network is the poll's to tell; what it said before still holds
             log.debug("%s: nothing was said of its access: %s", live.name, error)
@@ -167,7 +171,7 @@ def _deadlines(session: Session, now: datetime) -> Iterator[_Cause]:
         .join(ProfileRow, c(ProfileRow).id == columns.profile_id)
         .where(
             columns.formal.is_(True),
-            columns.state.in_([state.value for state in WAITING_STATES]),
+            active(EscalationRow),
             columns.deadline_at <= now + DEADLINE_NEAR,
         )
     )
@@ -227,6 +231,15 @@ def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterato
             message="the model is broken or cannot be loaded; rules alone judge",
             urgency=Urgency.HIGH,
         )
+    if isinstance(desk.clock, clock.RealClock) and (astray := desk.clock.astray):
+        how = f"{_span(abs(astray))} {'ahead' if astray > timedelta(0) else 'back'}"
+        yield _Cause(
+            kind="clock",
+            subject=f"{daemon}/clock",
+            message=f"the clock of {daemon or 'this machine'} jumped {how}; until it is set right, the desk counts on from "
+            "before, and does not follow a jump ahead for ten minutes",
+            urgency=Urgency.HIGH,
+        )
     for name, why in ills.items():
         yield _Cause(
             kind="daemon",
@@ -237,10 +250,16 @@ def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterato
         )
 
 
+def _span(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def beat(desk: Desk, *, name: str, parts: str, started_at: datetime) -> None:
     """Say that this daemon lives (machine time), and keep the latest world time for the next start."""
     with desk.database.write() as session:
-        control.saw_time(session, desk.now())
+        if not (isinstance(desk.clock, clock.RealClock) and desk.clock.leapt):
+            control.saw_time(session, desk.now())
         control.beat(
             session,
             name=name,

@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
 from social.domain.errors import Conflict, DyzurError, NotFound
+from social.redaction import remember_passing
 from social.store.journal import note
 from social.store.rows import c
 from social.store.tables import InvitationRow, UserRow, WebSessionRow
@@ -96,6 +97,7 @@ def invite(
     if name is not None and user is None:
         raise NotFound(f"there is nobody called {name!r}.", next_step="See who is: social people list")
     token, expires = secrets.token_urlsafe(32), at + INVITATION_LIFETIME
+    remember_passing(token)
     session.add(
         InvitationRow(
             token_hash=_hash(token),
@@ -198,6 +200,7 @@ def failed(session: Session, user_id: int, *, at: datetime) -> None:
 def start_session(session: Session, user_id: int, *, at: datetime, lifetime: timedelta, browser: str) -> str:
     """A new session's cookie. Ended sessions of everybody are swept away on the way."""
     token = secrets.token_urlsafe(32)
+    remember_passing(token)
     session.execute(delete(WebSessionRow).where(c(WebSessionRow).expires_at <= at))
     session.execute(update(UserRow).where(c(UserRow).id == user_id).values(failed_sign_ins=0, locked_until=None))
     session.add(
@@ -224,6 +227,7 @@ def signed_in(session: Session, token: str, *, at: datetime) -> tuple[SignedIn, 
     if found is None:
         return None
     row, user = found
+    remember_passing(token)  # a session from before the last start
     who = SignedIn(user_id=user.id, name=user.name, role=Role(user.role), language=user.language, session_id=row.id)
     return who, at - row.seen_at >= SEEN_EVERY
 

@@ -10,8 +10,10 @@ from sqlmodel import Session
 
 from social.clock import Anchor
 from social.domain.errors import Conflict
+from social.store import locks, wakes
 from social.store.journal import note
 from social.store.rows import c, upsert
+from social.store.session import machine_time_of
 from social.store.tables import ClockRow, ControlRow, DaemonRow
 
 #: A daemon whose heartbeat is older than this is not counted as running.
@@ -31,6 +33,7 @@ def unpause(session: Session, *, by: str, now: datetime) -> None:
     if row is not None and row.paused_at is not None:
         row.paused_at, row.paused_by = None, None
         session.add(row)
+        wakes.wake(session, wakes.RESPOND)
         note(session, at=now, actor=by, verb="unpaused", subject="desk", subject_id=None)
 
 
@@ -52,7 +55,8 @@ def clock_anchor(session: Session) -> tuple[str, Anchor | None, datetime | None]
 
 def set_clock(session: Session, *, mode: str, anchor: Anchor | None) -> None:
     """Fix this database to a clock. A database of real customers never becomes a simulated one, nor the other way."""
-    row = session.get(ClockRow, 1)
+    locks.hold_name(session, locks.START)
+    row = session.get(ClockRow, 1, populate_existing=True)
     if row is not None and row.mode != mode:
         raise Conflict(
             f"this database lives by a {row.mode} clock, the configuration wants a {mode} one.",
@@ -83,10 +87,11 @@ class Daemon:
 
 
 def beat(session: Session, *, name: str, parts: str, started_at: datetime, at: datetime, model: str | None) -> None:
+    beat_at = _shared(session, at)
     upsert(
         session,
         DaemonRow,
-        [{"name": name, "parts": parts, "started_at": started_at, "beat_at": at, "model": model}],
+        [{"name": name, "parts": parts, "started_at": started_at, "beat_at": beat_at, "model": model}],
         key=("name",),
         change=("parts", "started_at", "beat_at", "model"),
     )
@@ -96,10 +101,21 @@ def leave(session: Session, name: str) -> None:
     session.execute(delete(DaemonRow).where(c(DaemonRow).name == name))
 
 
+def nobody_runs(session: Session) -> None:
+    """Heartbeats in a copy are of daemons that work elsewhere, or not at all."""
+    session.execute(delete(DaemonRow))
+
+
 def running(session: Session, *, at: datetime) -> list[Daemon]:
-    """Daemons with a fresh heartbeat (machine time)."""
-    rows = session.execute(select(DaemonRow).where(c(DaemonRow).beat_at > at - HEARTBEAT_LIMIT)).scalars()
+    """Daemons with a fresh heartbeat (machine time; the server's, where there is one)."""
+    since = _shared(session, at) - HEARTBEAT_LIMIT
+    rows = session.execute(select(DaemonRow).where(c(DaemonRow).beat_at > since)).scalars()
     return [
         Daemon(name=row.name, parts=row.parts, started_at=row.started_at, beat_at=row.beat_at, model=row.model)
         for row in rows
     ]
+
+
+def _shared(session: Session, at: datetime) -> datetime:
+    """Machine time that all machines agree on: theirs differ."""
+    return machine_time_of(session) if session.get_bind().dialect.name == "postgresql" else at

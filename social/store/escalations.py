@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency, most_urgent
@@ -15,7 +15,7 @@ from social.domain.escalation import REOPEN_WITHIN, WAITING_STATES, EscalationSt
 from social.domain.reply import SentBy
 from social.store import outbox
 from social.store.journal import ROBOT, note
-from social.store.rows import c
+from social.store.rows import c, t
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
 
 WAITING = tuple(state.value for state in WAITING_STATES)
@@ -36,39 +36,16 @@ class NewCase:
     formal_deadline: timedelta | None = None
 
 
-def open_or_join(session: Session, case: NewCase, *, now: datetime) -> EscalationRow:
-    """The waiting case of the conversation, raised if the new post is more urgent; else the one that ended within 72 h,
-    open again; else a new one."""
-    columns = c(EscalationRow)
-    row = session.execute(
-        select(EscalationRow)
-        .where(columns.conversation_id == case.conversation_id)
-        .order_by(columns.state.in_(WAITING).desc(), columns.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+def open_or_join(session: Session, case: NewCase, *, now: datetime) -> int:
+    """The number of the conversation's waiting case, raised if the new post is more urgent; else of the one that ended
+    within 72 h, open again; else of a new one."""
+    session.flush()
     deadline = None if case.formal_deadline is None else case.waiting_since + case.formal_deadline
-    ended = row is not None and row.state not in WAITING
-    if row is None or (ended and (row.answered_at or row.closed_at or row.opened_at) < now - REOPEN_WITHIN):
-        row = EscalationRow(
-            brand_id=case.brand_id,
-            profile_id=case.profile_id,
-            conversation_id=case.conversation_id,
-            post_id=case.post_id,
-            state=EscalationState.OPEN.value,
-            due_at=now,
-            urgency=case.urgency.value,
-            urgency_rank=case.urgency.rank,
-            rule=case.rule,
-            reason=case.reason,
-            formal=case.formal_deadline is not None,
-            opened_at=now,
-            waiting_since=case.waiting_since,
-            deadline_at=deadline,
-        )
-        session.add(row)
-        session.flush()
-        note(session, at=now, actor=ROBOT, verb="opened", subject="case", subject_id=row.id, detail={"rule": case.rule})
-        return row
+    latest = session.connection().execute(_LATEST, {"conversation": case.conversation_id}).first()
+    ended = latest is not None and latest.state not in WAITING
+    if latest is None or (ended and (latest.answered_at or latest.closed_at or latest.opened_at) < now - REOPEN_WITHIN):
+        return _open(session, case, deadline, now=now)
+    row = get(session, latest.id)
     if ended:
         row.state, row.token, row.leased_until = EscalationState.OPEN.value, None, None
         row.taken_by, row.taken_at, row.answered_at, row.closed_at, row.close_reason = None, None, None, None, None
@@ -89,7 +66,48 @@ def open_or_join(session: Session, case: NewCase, *, now: datetime) -> Escalatio
         row.formal, row.deadline_at = True, min(deadline, row.deadline_at or deadline)
     session.add(row)
     session.flush()
-    return row
+    return int(latest.id)
+
+
+_LATEST = (
+    select(
+        c(EscalationRow).id,
+        c(EscalationRow).state,
+        c(EscalationRow).opened_at,
+        c(EscalationRow).answered_at,
+        c(EscalationRow).closed_at,
+    )
+    .where(c(EscalationRow).conversation_id == bindparam("conversation"))
+    .order_by(c(EscalationRow).state.in_(WAITING).desc(), c(EscalationRow).id.desc())
+    .limit(1)
+)
+
+
+def _open(session: Session, case: NewCase, deadline: datetime | None, *, now: datetime) -> int:
+    values = {
+        "brand_id": case.brand_id,
+        "profile_id": case.profile_id,
+        "conversation_id": case.conversation_id,
+        "post_id": case.post_id,
+        "state": EscalationState.OPEN.value,
+        "due_at": now,
+        "attempts": 0,
+        "urgency": case.urgency.value,
+        "urgency_rank": case.urgency.rank,
+        "rule": case.rule,
+        "reason": case.reason,
+        "formal": case.formal_deadline is not None,
+        "opened_at": now,
+        "waiting_since": case.waiting_since,
+        "deadline_at": deadline,
+        "answered_natively": False,
+    }
+    case_id = int(session.connection().execute(_OPEN, values).scalar_one())
+    note(session, at=now, actor=ROBOT, verb="opened", subject="case", subject_id=case_id, detail={"rule": case.rule})
+    return case_id
+
+
+_OPEN = insert(t(EscalationRow)).returning(c(EscalationRow).id)
 
 
 def take(session: Session, case_id: int, *, user: int, name: str, now: datetime) -> EscalationRow:

@@ -24,7 +24,7 @@ from social.domain.incident import (
 )
 from social.domain.post import ProfileMode
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.store import outbox, statements
+from social.store import outbox, statements, wakes
 from social.store.journal import ROBOT, note
 from social.store.rows import c
 from social.store.tables import (
@@ -164,9 +164,9 @@ def outage_of(session: Session, *, brand_id: int, now: datetime) -> Incident:
         return _told(session, [session.execute(running).scalar_one()])[0]
 
 
-def join(session: Session, incident_id: int, case: EscalationRow, *, now: datetime) -> None:
+def join(session: Session, incident_id: int, case_id: int, *, now: datetime) -> None:
     """The case belongs to the incident, and is counted there once."""
-    row = _locked(session, incident_id)
+    row, case = _locked(session, incident_id), session.get_one(EscalationRow, case_id)
     row.last_seen_at = max(row.last_seen_at, now)
     if case.incident_id != incident_id:
         case.incident_id = incident_id
@@ -271,6 +271,7 @@ def cancel_plans(session: Session, profile_id: int, kinds: Collection[ReplyKind]
 def decide_again(session: Session, profile_id: int, *, now: datetime) -> int:
     """Whatever the customers wrote whose hour still runs is decided anew; later nothing is sent to them anyway. Returns how
     many posts."""
+    wakes.wake(session, wakes.TRIAGE)
     since = now - CUSTOMERS_HOUR
     columns, conversations = c(PostRow), c(ConversationRow)
     waits = exists().where(conversations.id == columns.conversation_id, conversations.waiting_since > since)

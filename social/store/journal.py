@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from social.store.rows import insert_rows
 from social.store.tables import EventRow
 
 ROBOT = "robot"
@@ -24,13 +25,12 @@ def note(
     subject_id: int | None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    session.add(
-        EventRow(
-            at=at,
-            actor=actor,
-            verb=verb,
-            subject_kind=subject,
-            subject_id=subject_id,
-            detail=dict(detail or {}) or None,
-        )
-    )
+    row = {
+        "at": at,
+        "actor": actor,
+        "verb": verb,
+        "subject_kind": subject,
+        "subject_id": subject_id,
+        "detail": dict(detail or {}) or None,
+    }
+    insert_rows(session, EventRow, [row])

@@ -9,7 +9,7 @@ from typing import Any
 from social.domain.assessment import Assessment, Flag, Head, ModelIdentity, Reason, Sentiment, Urgency
 from social.domain.decision import Decision, PostFacts
 from social.domain.post import FetchedPost, Media, MediaKind, PostKind, PostRef, ProfileMode
-from social.store.tables import AssessmentRow, DecisionRow, PostRow, ProfileRow
+from social.store.tables import AssessmentRow, PostRow, ProfileRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,18 +138,18 @@ def assessment_from(row: AssessmentRow) -> Assessment:
     )
 
 
-def decision_row(decision: Decision, *, post_id: int, revision_number: int, now: datetime) -> DecisionRow:
+def decision_values(decision: Decision, *, post_id: int, revision_number: int, now: datetime) -> dict[str, Any]:
     reply = decision.reply
-    return DecisionRow(
-        post_id=post_id,
-        revision_number=revision_number,
-        made_at=now,
-        rule=decision.rule,
-        reason=decision.reason,
-        policy_version=decision.policy_version,
-        outcome=decision.outcome.value,
-        urgency=decision.urgency.value,
-        detail={
+    return {
+        "post_id": post_id,
+        "revision_number": revision_number,
+        "made_at": now,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "policy_version": decision.policy_version,
+        "outcome": decision.outcome.value,
+        "urgency": decision.urgency.value,
+        "detail": {
             "alert": decision.alert,
             "formal": decision.formal,
             "silence": decision.silence,
@@ -159,4 +159,4 @@ def decision_row(decision: Decision, *, post_id: int, revision_number: int, now:
             if reply is None
             else {"kind": reply.kind.value, "due_at": reply.due_at.isoformat(), "complaint": reply.complaint},
         },
-    )
+    }

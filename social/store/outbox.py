@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, text, update
 from sqlmodel import Session
 
+from social.domain.assessment import Urgency
 from social.domain.reply import Composed, ReplyKind, ReplyState, SentBy, may_follow
+from social.store import wakes
 from social.store.journal import ROBOT, note
 from social.store.rows import c
 from social.store.tables import ConversationRow, ReplyRow
 
 #: At most one automatic text a conversation within this time (the hand-over confirmation has its own column).
 AUTOMATIC_PAUSE = timedelta(hours=24)
+_LIMITED_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReply:
-    """A reply to be planned. ``due_at`` and ``not_after`` are world time; a person's answer has no ``not_after``."""
+    """A reply to be planned. ``due_at`` and ``not_after`` are world time; a person's answer has no ``not_after``, and goes
+    with the most urgent, whatever its ``urgency``."""
 
     brand_id: int
     profile_id: int
@@ -36,6 +40,7 @@ class NewReply:
     due_at: datetime
     not_after: datetime | None
     user_id: int | None = None
+    urgency: Urgency = Urgency.NORMAL
 
 
 def plan(session: Session, new: NewReply, *, now: datetime) -> ReplyRow:
@@ -65,10 +70,13 @@ def plan(session: Session, new: NewReply, *, now: datetime) -> ReplyRow:
         state=ReplyState.PLANNED.value,
         due_at=new.due_at,
         not_after=new.not_after,
+        priority=new.urgency.band if new.sent_by is SentBy.ROBOT else 0,
         created_at=now,
     )
     session.add(row)
     session.flush()
+    if new.due_at <= now:
+        wakes.wake(session, wakes.RESPOND)
     return row
 
 
@@ -160,6 +168,41 @@ def intend(session: Session, row: ReplyRow, *, token: str, now: datetime, leased
         .execution_options(synchronize_session=False)
     )
     return bool(result.rowcount == 1)
+
+
+def room_at(session: Session, profile_id: int, *, an_hour: int, now: datetime) -> datetime | None:
+    """When the profile may say something automatic again, if it said ``an_hour`` texts in the running hour; else ``None``."""
+    columns = c(ReplyRow)
+    filling = session.execute(
+        select(columns.intended_at)
+        .where(
+            columns.profile_id == profile_id,
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.intended_at > now - _LIMITED_WITHIN,
+            columns.state.in_((ReplyState.SENDING.value, ReplyState.SENT.value, ReplyState.UNKNOWN.value)),
+        )
+        .order_by(columns.intended_at.desc())
+        .offset(an_hour - 1)
+        .limit(1)
+    ).scalar()
+    return None if filling is None else filling + _LIMITED_WITHIN
+
+
+def put_off(session: Session, profile_id: int, *, until: datetime, reason: str) -> None:
+    """The robot's planned texts of a profile that may still go out by ``until`` wait till then, whoever holds them."""
+    columns = c(ReplyRow)
+    session.execute(
+        update(ReplyRow)
+        .where(
+            columns.profile_id == profile_id,
+            text("reply.state = 'planned'"),  # written out: the condition of the partial index
+            columns.sent_by == SentBy.ROBOT.value,
+            columns.due_at < until,
+            columns.not_after >= until,
+        )
+        .values(due_at=until, token=None, leased_until=None, attempts=0, reason=reason)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def release_cap(session: Session, row: ReplyRow) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlmodel import Session
 
+from social.domain.assessment import Urgency
 from social.domain.post import Author, FetchedPost, Gone, Quarantined
 from social.domain.reply import ReplyState, SentBy
-from social.store import escalations, outbox
+from social.store import escalations, locks, outbox, threads, tombstones, wakes
 from social.store.journal import NETWORK_APP, ROBOT, note
 from social.store.mapping import Profile, post_values
+from social.store.quotes import unquote
 from social.store.rows import c, upsert
 from social.store.tables import (
     AssessmentRow,
@@ -33,11 +36,13 @@ GAP = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """How many posts of a page were new, changed, or written by the profile itself."""
+    """How many posts of a page were new, changed, or written by the profile itself; and how many were not read in, because
+    their authors are forgotten."""
 
     new: int = 0
     edited: int = 0
     own: int = 0
+    left_out: int = 0
 
 
 def remember(
@@ -48,28 +53,29 @@ def remember(
     now: datetime,
     after_gap: bool = False,
     history: bool = False,
+    priorities: Mapping[str, int] | None = None,
 ) -> Remembered:
     """Store what is new in ``posts``; the caller commits it together with the cursor.
 
     Posts that were there before the first successful poll are history: judged and kept, never answered. ``history``: all of
     these are, whatever their date, and no daemon takes them (they are due at no time): who reads them in judges them, so
-    that thousands of them never stand before today's. A post that is known is compared by ``revision``.
+    that thousands of them never stand before today's. A post that is known is compared by ``revision``. ``priorities``: native
+    id -> ``Urgency.band`` of what a quick look found urgent, which is judged first; the others wait as normal ones.
     """
+    if not posts:
+        return Remembered()
+    posts, left_out = tombstones.leave_out(session, profile, posts, now=now)
     unique = {post.native_id: post for post in posts}
     if not unique:
-        return Remembered()
-    known = {
-        row.native_id: row
-        for row in session.execute(
-            select(PostRow)
-            .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id.in_(unique))
-            .with_for_update()
-        ).scalars()
-    }
+        return Remembered(left_out=left_out)
+    _hold_around(session, profile, list(unique.values()))
+    wanted = {"network": profile.network, "profile": profile.id, "ids": list(unique)}
+    known = {row.native_id: row for row in session.connection().execute(_KNOWN, wanted)}
     fresh = [post for post in unique.values() if post.native_id not in known]
     authors = _remember_authors(session, profile.network, [post.author for post in unique.values()])
     conversations = _remember_conversations(session, profile, fresh, authors)
     first = profile.first_polled_at
+    bands = priorities or {}
     upsert(
         session,
         PostRow,
@@ -88,6 +94,7 @@ def remember(
                 "revision_number": 1,
                 "history": history or first is None or post.created_at < first,
                 "after_gap": after_gap,
+                "priority": bands.get(post.native_id, Urgency.NORMAL.band),
                 "outcome": "ignored" if post.ours else None,
                 "reason": "our own post" if post.ours else None,
             }
@@ -95,24 +102,67 @@ def remember(
         ],
         key=("network", "profile_id", "native_id"),
     )
-    edited = sum(
-        _remember_edit(session, known[post.native_id], post, now=now)
+    changed = [
+        (known[post.native_id].id, post)
         for post in unique.values()
-        if post.native_id in known
+        if post.native_id in known and _is_changed(known[post.native_id], post)
+    ]
+    edited = sum(
+        _remember_edit(session, row_id, post, priority=bands.get(post.native_id), now=now) for row_id, post in changed
     )
     own = [post for post in fresh if post.ours]
+    if not history and (edited or len(fresh) > len(own)):
+        wakes.wake(session, wakes.TRIAGE)
     earlier = _own_answers_to(session, profile, [post.native_id for post in fresh if not post.ours], own)
     answers: list[FetchedPost | PostRow] = [*own, *earlier]
     for answer in sorted(answers, key=lambda answer: answer.created_at):
         _explain_own_post(session, profile, answer, now=now)
-    return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own))
+    return Remembered(new=len(fresh) - len(own), edited=edited, own=len(own), left_out=left_out)
+
+
+def _hold_around(session: Session, profile: Profile, found: Sequence[FetchedPost]) -> None:
+    """The authors of these posts, and the conversations that they belong to or answer, before any of them is looked at: an
+    edit, or an answer in the network's app, ends what a daemon is about to decide."""
+    if not locks.are_needed(session):
+        return
+    posts, authors, conversations = c(PostRow), c(AuthorRow), c(ConversationRow)
+    native_ids = {post.native_id for post in found} | {post.in_reply_to for post in found if post.ours}
+    spoken_to = select(posts.conversation_id).where(
+        *_of(profile), posts.native_id.in_([id_ for id_ in native_ids if id_])
+    )
+    wrote = select(authors.id).where(
+        authors.network == profile.network, authors.native_id.in_({post.author.native_id for post in found})
+    )
+    author_ids = session.execute(wrote).scalars().all()
+    same_thread = select(conversations.id).where(
+        conversations.profile_id == profile.id,
+        conversations.thread_root.in_({post.thread_root for post in found}),
+        conversations.author_id.in_(author_ids),
+    )
+    locks.hold_authors(session, author_ids)
+    locks.hold_conversations(session, session.execute(spoken_to.union(same_thread)).scalars().all())
 
 
 def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
     """Which of ``native_ids`` are remembered."""
     columns = c(PostRow)
-    query = select(columns.native_id).where(columns.profile_id == profile.id, columns.native_id.in_(native_ids))
+    query = select(columns.native_id).where(*_of(profile), columns.native_id.in_(native_ids))
     return set(session.execute(query).scalars())
+
+
+def _of(profile: Profile) -> tuple[Any, Any]:
+    """The beginning of the index by native id; without the network SQLite would read all posts of the profile."""
+    return c(PostRow).network == profile.network, c(PostRow).profile_id == profile.id
+
+
+# Built once: for a page of a hundred posts it takes longer to write these than to run them.
+_KNOWN = select(
+    *(c(PostRow)[name] for name in ("id", "native_id", "revision", "text", "deleted_at", "erased_at"))
+).where(
+    c(PostRow).network == bindparam("network"),
+    c(PostRow).profile_id == bindparam("profile"),
+    c(PostRow).native_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 def customers_of(session: Session, profile: Profile, roots: Collection[str]) -> set[tuple[str, str]]:
@@ -133,33 +183,47 @@ def looked_at(session: Session, conversation_ids: Sequence[int], *, now: datetim
 
 
 def _remember_authors(session: Session, network: str, authors: Iterable[Author]) -> dict[str, int]:
-    unique = {author.native_id: author for author in authors}
-    full = [author for author in unique.values() if author.handle or author.display_name or author.deleted]
-    bare = [author for author in unique.values() if author not in full]
-    for group, change in ((full, ("handle", "display_name", "is_bot", "deleted")), (bare, ())):
+    """Native id -> row id. Who is known is only written to where something changed: most authors of a page are. In one
+    order, so that two machines never wait for each other."""
+    unique = {author.native_id: author for author in sorted(authors, key=lambda author: author.native_id)}
+    connection = session.connection()
+    found = {row.native_id: row for row in connection.execute(_AUTHORS, {"network": network, "ids": list(unique)})}
+    new = [author for native_id, author in unique.items() if native_id not in found]
+    told = [
+        author
+        for author in unique.values()
+        # a page that only gives ids says nothing about names
+        if author.native_id in found
+        and (author.handle or author.display_name or author.deleted)
+        and tuple(found[author.native_id])[2:] != _told(author)
+    ]
+    for group, change in ((new, ()), (told, _TOLD)):
         upsert(
             session,
             AuthorRow,
             [
-                {
-                    "network": network,
-                    "native_id": author.native_id,
-                    "handle": author.handle,
-                    "display_name": author.display_name,
-                    "is_bot": author.is_bot,
-                    "deleted": author.deleted,
-                }
+                {"network": network, "native_id": author.native_id, **dict(zip(_TOLD, _told(author), strict=True))}
                 for author in group
             ],
             key=("network", "native_id"),
             change=change,
         )
-    rows = session.execute(
-        select(c(AuthorRow).native_id, c(AuthorRow).id).where(
-            c(AuthorRow).network == network, c(AuthorRow).native_id.in_(unique)
-        )
-    )
-    return {native_id: row_id for native_id, row_id in rows}
+    ids = {native_id: row.id for native_id, row in found.items()}
+    if new:
+        wanted = [author.native_id for author in new]
+        ids.update((row.native_id, row.id) for row in connection.execute(_AUTHORS, {"network": network, "ids": wanted}))
+    return ids
+
+
+#: What a network tells of an author, beside the id.
+_TOLD = ("handle", "display_name", "is_bot", "deleted")
+_AUTHORS = select(c(AuthorRow).native_id, c(AuthorRow).id, *(c(AuthorRow)[name] for name in _TOLD)).where(
+    c(AuthorRow).network == bindparam("network"), c(AuthorRow).native_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def _told(author: Author) -> tuple[str | None, str | None, bool, bool]:
+    return author.handle, author.display_name, author.is_bot, author.deleted
 
 
 def _remember_conversations(
@@ -185,35 +249,57 @@ def _remember_conversations(
                 "opened_at": first[root, author_id],
                 "last_customer_at": last[root, author_id],
             }
-            for root, author_id in first
+            for root, author_id in sorted(first)
         ],
         key=("profile_id", "thread_root", "author_id"),
     )
     columns = c(ConversationRow)
-    rows = session.execute(
-        select(columns.thread_root, columns.author_id, columns.id, columns.last_customer_at).where(
-            columns.profile_id == profile.id,
-            columns.thread_root.in_({root for root, _ in first}),
-            columns.author_id.in_({author_id for _, author_id in first}),
-        )
-    ).all()
-    for row in rows:
+    found: dict[tuple[str, int], int] = {}
+    roots, author_ids = {root for root, _ in first}, {author_id for _, author_id in first}
+    wanted = {"profile": profile.id, "roots": list(roots), "authors": list(author_ids)}
+    for row in session.connection().execute(_CONVERSATIONS, wanted):
         key = (row.thread_root, row.author_id)
-        if key in last and last[key] > row.last_customer_at:
+        if key not in first:
+            continue
+        found[key] = row.id
+        if last[key] > row.last_customer_at:
             session.execute(update(ConversationRow).where(columns.id == row.id).values(last_customer_at=last[key]))
-    return {(row.thread_root, row.author_id): row.id for row in rows}
+    return found
 
 
-def _remember_edit(session: Session, row: PostRow, post: FetchedPost, *, now: datetime) -> bool:
-    """A changed revision keeps the first native id, is judged again, and re-decides what is still planned."""
-    if row.deleted_at is not None or (row.revision == post.revision and row.text == post.text):
+_CONVERSATIONS = select(
+    c(ConversationRow).thread_root,
+    c(ConversationRow).author_id,
+    c(ConversationRow).id,
+    c(ConversationRow).last_customer_at,
+).where(
+    c(ConversationRow).profile_id == bindparam("profile"),
+    c(ConversationRow).thread_root.in_(bindparam("roots", expanding=True)),
+    # "+ 0": else SQLite looks up every root with every author, ten thousand times for a page of a hundred
+    (c(ConversationRow).author_id + 0).in_(bindparam("authors", expanding=True)),
+)
+
+
+def _is_changed(known: Any, post: FetchedPost) -> bool:
+    """``known``: a row or its columns ``revision, text, deleted_at, erased_at``. What is gone does not come back by being seen
+    again."""
+    gone = known.deleted_at is not None or known.erased_at is not None
+    return not gone and (known.revision != post.revision or known.text != post.text)
+
+
+def _remember_edit(session: Session, row_id: int, post: FetchedPost, *, priority: int | None, now: datetime) -> bool:
+    """A changed revision keeps the first native id, is judged again, and re-decides what is still planned. ``False``:
+    another process remembered this very edit meanwhile."""
+    row = session.get(PostRow, row_id, with_for_update={"key_share": True}, populate_existing=True)
+    if row is None or not _is_changed(row, post):
         return False
-    session.add(RevisionRow(post_id=row.id or 0, number=row.revision_number, text=row.text, seen_at=now))
+    session.add(RevisionRow(post_id=row_id, number=row.revision_number, text=row.text, seen_at=now))
     row.revision, row.revision_number = post.revision, row.revision_number + 1
     row.text, row.edited_at = post.text, post.edited_at or now
     row.native, row.raw, row.media = dict(post.native), dict(post.raw), post_values(post)["media"]
     if not row.ours:
         row.state, row.due_at, row.token, row.leased_until, row.attempts = "new", now, None, None, 0
+        row.priority = row.priority if priority is None else priority
         outbox.cancel_planned(
             session, now=now, reason="the customer edited the post", post_id=row.id, sent_by=SentBy.ROBOT
         )
@@ -239,16 +325,22 @@ def _own_answers_to(
     session: Session, profile: Profile, native_ids: Sequence[str], besides: Sequence[FetchedPost]
 ) -> list[PostRow]:
     """Own posts that came in before the posts that they answer (a later page, another edge of the network)."""
-    columns = c(PostRow)
     if not native_ids:
         return []
-    query = select(PostRow).where(
-        columns.profile_id == profile.id,
-        columns.ours.is_(True),
-        columns.in_reply_to.in_(native_ids),
-        columns.native_id.not_in([post.native_id for post in besides]),
-    )
-    return list(session.execute(query).scalars())
+    wanted = {"profile": profile.id, "parents": list(native_ids)}
+    ids = list(session.connection().execute(_OWN_ANSWERS, wanted).scalars())
+    if not ids:
+        return []
+    seen = {post.native_id for post in besides}
+    rows = session.execute(select(PostRow).where(c(PostRow).id.in_(ids))).scalars()
+    return [row for row in rows if row.native_id not in seen]
+
+
+_OWN_ANSWERS = select(c(PostRow).id).where(
+    c(PostRow).profile_id == bindparam("profile"),
+    c(PostRow).ours.is_(True),
+    c(PostRow).in_reply_to.in_(bindparam("parents", expanding=True)),
+)
 
 
 def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | PostRow, *, now: datetime) -> None:
@@ -263,10 +355,9 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | Po
         select(ReplyRow, PostRow)
         .join(PostRow, c(PostRow).id == replies.post_id)
         .where(
-            replies.profile_id == profile.id,
+            replies.conversation_id.in_(threads.conversations_in(profile.id, post.thread_root)),
             replies.intended_at.is_not(None),
             replies.external_id.is_(None),
-            c(PostRow).thread_root == post.thread_root,
         )
         .order_by(replies.id)
     ).all()
@@ -316,9 +407,7 @@ def _answered_conversations(session: Session, profile: Profile, post: FetchedPos
     above, seen = post.in_reply_to, {post.native_id}
     while above is not None and above not in seen:
         seen.add(above)
-        parent = session.execute(
-            select(PostRow).where(posts.profile_id == profile.id, posts.native_id == above)
-        ).scalar_one_or_none()
+        parent = session.execute(select(PostRow).where(*_of(profile), posts.native_id == above)).scalar_one_or_none()
         if parent is None:
             return []
         if not parent.ours:
@@ -387,18 +476,20 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
     """Deleted at the network: the plan is cancelled, the case marked, text, raw answer, vector and old revisions erased;
     a tombstone stays, so that the post is not read in again."""
     count = 0
-    for item in gone:
-        row = session.execute(
-            select(PostRow)
-            .where(c(PostRow).profile_id == profile.id, c(PostRow).native_id == item.native_id)
-            .with_for_update()
-        ).scalar_one_or_none()
+    for item in sorted(gone, key=lambda item: item.native_id):
+        query = select(PostRow).where(*_of(profile), c(PostRow).native_id == item.native_id)
+        # a conversation of a post never changes: it can be held before the post is
+        conversation_id = session.execute(query.with_only_columns(c(PostRow).conversation_id)).scalar_one_or_none()
+        if conversation_id is not None:
+            locks.hold_conversations(session, [conversation_id])
+        row = session.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
         if row is None or row.deleted_at is not None:
             continue
         assert row.id is not None
         count += 1
         cancelled = outbox.cancel_planned(session, now=now, reason="the customer deleted the post", post_id=row.id)
         escalations.mark_deleted(session, row.conversation_id, post_id=row.id, now=now)
+        unquote(session, row)
         row.text, row.raw, row.media, row.deleted_at = "", None, None, now
         if row.state in ("new", "waiting"):
             row.state, row.outcome, row.reason, row.token = "judged", "ignored", "deleted by its author", None
@@ -438,5 +529,6 @@ def _decide_the_next(session: Session, deleted: PostRow, *, now: datetime) -> No
     if not standing or conversation is None or conversation.waiting_since is None:
         return
     conversation.waiting_since = max(conversation.waiting_since, standing[0].created_at)
+    wakes.wake(session, wakes.TRIAGE)
     standing[-1].state, standing[-1].due_at, standing[-1].attempts = "waiting", now, 0
     session.add_all([conversation, standing[-1]])

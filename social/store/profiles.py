@@ -12,7 +12,7 @@ from sqlmodel import Session
 from social.domain.post import Author, ProfileMode
 from social.domain.reply import SentBy
 from social.ports import Quota
-from social.store import outbox
+from social.store import locks, outbox, wakes
 from social.store.journal import note
 from social.store.mapping import Profile, profile_from
 from social.store.rows import c, upsert
@@ -36,6 +36,8 @@ def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datet
     ``change_modes`` is for whoever acts by the mode from here on. Were it changed beside a daemon that still rehearses,
     that daemon's later plans would be released at its next start."""
     names = set()
+    wakes.wake(session, wakes.POLL)
+    locks.hold_name(session, locks.START)  # two daemons that start on an empty database make each row once
     for item in wanted:
         names.add(item.name)
         brand = session.execute(select(BrandRow).where(c(BrandRow).name == item.brand)).scalar_one_or_none()
@@ -140,6 +142,16 @@ def accesses_ending(session: Session, *, before: datetime) -> list[ProfileRow]:
 
 
 def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, now: datetime) -> None:
+    """What the network told just now. Within one window the least that anybody was told is what is left: answers to
+    requests of several lanes and machines come in in any order."""
+    before = _held_budgets(session, profile_id)
+
+    def left(quota: Quota) -> int | None:
+        row = before.get(quota.scope)
+        if row is None or row.remaining is None or quota.remaining is None or row.resets_at != quota.resets_at:
+            return quota.remaining
+        return min(row.remaining, quota.remaining)
+
     upsert(
         session,
         BudgetRow,
@@ -148,13 +160,13 @@ def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, 
                 "profile_id": profile_id,
                 "scope": quota.scope,
                 "stops": quota.stops,
-                "remaining": quota.remaining,
+                "remaining": left(quota),
                 "limit": quota.limit,
                 "used_percent": quota.used_percent,
                 "resets_at": quota.resets_at,
                 "seen_at": now,
             }
-            for quota in quotas
+            for quota in sorted(quotas, key=lambda quota: quota.scope)
         ],
         key=("profile_id", "scope"),
         change=("stops", "remaining", "limit", "used_percent", "resets_at", "seen_at"),
@@ -162,14 +174,24 @@ def record_quota(session: Session, profile_id: int, quotas: Iterable[Quota], *, 
 
 
 def record_pause(session: Session, profile_id: int, scope: str, until: datetime, *, now: datetime) -> None:
-    """The network said "not before ``until``"; kept, so that a restart does not forget it."""
+    """The network said "not before ``until``"; kept, so that neither a restart nor another machine goes on before that."""
+    known = _held_budgets(session, profile_id).get(scope)
+    latest = max(until, known.paused_until) if known is not None and known.paused_until is not None else until
     upsert(
         session,
         BudgetRow,
-        [{"profile_id": profile_id, "scope": scope, "paused_until": until, "seen_at": now}],
+        [{"profile_id": profile_id, "scope": scope, "paused_until": latest, "seen_at": now}],
         key=("profile_id", "scope"),
         change=("paused_until", "seen_at"),
     )
+
+
+def _held_budgets(session: Session, profile_id: int) -> dict[str, BudgetRow]:
+    """By scope, ours until the transaction ends, so that of two daemons' news none is lost."""
+    columns = c(BudgetRow)
+    rows = select(BudgetRow).where(columns.profile_id == profile_id).order_by(columns.id)
+    found = session.execute(rows.with_for_update(key_share=True).execution_options(populate_existing=True)).scalars()
+    return {row.scope: row for row in found}
 
 
 def paused_until(session: Session, profile_id: int, scopes: Sequence[str], *, now: datetime) -> datetime | None:

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, select
 from sqlmodel import Session
 
-from social.clock import machine_now
 from social.domain.assessment import Assessment, Head, Sentiment, Urgency
 from social.domain.deadline import Clocks, Targets, clocks, queue_key
 from social.domain.errors import NotFound
@@ -26,6 +25,7 @@ from social.store import outbox
 from social.store.mapping import assessment_from
 from social.store.notes import Note, notes_of
 from social.store.rows import c
+from social.store.session import machine_time_of
 from social.store.tables import (
     AssessmentRow,
     AuthorRow,
@@ -294,7 +294,7 @@ def case(session: Session, case_id: int, *, now: datetime, calendars: Calendars)
         unknown=tuple(said_of(reply, names) for reply in replies if reply.state == ReplyState.UNKNOWN.value),
         history=_history(session, case_id),
         notes=notes_of(session, conversation.id),
-        writing=found.draft_until is not None and found.draft_until > machine_now(),
+        writing=found.draft_until is not None and found.draft_until > machine_time_of(session),
         seen=Seen(post_id=newest.id or 0, revision_number=newest.revision_number),
     )
 

@@ -26,6 +26,7 @@ from social.store.tables import (
     PostRow,
     ReplyRow,
 )
+from social.store.threads import conversations_in
 
 _COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
 
@@ -82,6 +83,7 @@ def recall(
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(c(PostRow).id.in_(post_ids))
         .order_by(c(PostRow).created_at, c(PostRow).id)
+        .execution_options(populate_existing=True)  # what this transaction wrote past the objects counts too
     ).all()
     if not rows:
         return []
@@ -221,7 +223,9 @@ def _parents(session: Session, posts: Sequence[PostRow]) -> dict[tuple[int, str]
     wanted = {post.in_reply_to for post in posts if post.in_reply_to is not None}
     rows = session.execute(
         select(columns.profile_id, columns.native_id, columns.author_id, columns.ours).where(
-            columns.native_id.in_(wanted), columns.profile_id.in_({post.profile_id for post in posts})
+            columns.network.in_({post.network for post in posts}),  # the index by native id begins with it
+            columns.profile_id.in_({post.profile_id for post in posts}),
+            columns.native_id.in_(wanted),
         )
     )
     return {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
@@ -246,8 +250,7 @@ def _answers(
         through_us = {reply.external_id for reply in mine}
         thread = session.execute(
             select(columns.native_id, columns.in_reply_to, columns.ours, columns.created_at).where(
-                columns.profile_id == conversation.profile_id,
-                columns.thread_root == conversation.thread_root,
+                columns.conversation_id.in_(conversations_in(conversation.profile_id, conversation.thread_root)),
                 or_(columns.ours, columns.conversation_id == id_),
             )
         ).all()

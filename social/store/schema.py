@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +13,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
+from sqlmodel import Session
 
 from social.domain.errors import StoreError
+from social.store.copies import backup_sqlite
 from social.store.session import Database
 from social.store.tables import Table
 
@@ -49,8 +50,13 @@ def status(database: Database) -> SchemaStatus:
         raise StoreError("the program has no migrations.", next_step="Install it again.")
     with database.read() as session:
         current = MigrationContext.configure(session.connection()).get_current_revision()
-    known = current is None or current in {script.revision for script in scripts.walk_revisions()}
-    return SchemaStatus(current=current, head=head, known=known)
+    return SchemaStatus(current=current, head=head, known=current is None or knows(current))
+
+
+def knows(revision: str) -> bool:
+    """Is this a form that the program had, or has?"""
+    scripts = ScriptDirectory.from_config(_config())
+    return revision in {script.revision for script in scripts.walk_revisions()}
 
 
 def upgrade(database: Database, *, now: datetime) -> Path | None:
@@ -61,9 +67,28 @@ def upgrade(database: Database, *, now: datetime) -> Path | None:
     if before.up_to_date:
         return None
     backup = backup_sqlite(database, label=f"before-{before.head}", now=now) if before.current else None
-    with database.write() as session:
-        command.upgrade(_config(session.connection()), "head")
+    _migrate(database)
     return backup
+
+
+def create(session: Session) -> None:
+    """The schema in its present form, in a transaction of the caller's."""
+    command.upgrade(_config(session.connection()), "head")
+
+
+def upgrade_copy(database: Database) -> None:
+    """As ``upgrade``, of a database that is a copy itself. Refuses a schema from a newer program."""
+    found = status(database)
+    _refuse_newer(found, database)
+    if found.current is None:
+        raise StoreError("this copy holds no desk's data.", next_step="Give a file that social db backup made.")
+    if not found.up_to_date:
+        _migrate(database)
+
+
+def _migrate(database: Database) -> None:
+    with database.write() as session:  # one transaction: killed in the midst of it, nothing has happened
+        command.upgrade(_config(session.connection()), "head")
 
 
 def require_current(database: Database) -> None:
@@ -85,28 +110,6 @@ def _refuse_newer(found: SchemaStatus, database: Database) -> None:
             resource=database.url.render_as_string(hide_password=True),
             next_step="Install that version of the program, or restore an older backup.",
         )
-
-
-def backup_sqlite(database: Database, *, label: str, now: datetime, folder: Path | None = None) -> Path | None:
-    """A complete copy beside the database, made while it is in use (``VACUUM INTO``)."""
-    if database.path is None:
-        return None
-    target = (folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db"
-    if target.exists():
-        raise StoreError("there is already a backup of this name.", resource=str(target), next_step="Move it away.")
-    try:
-        with closing(database.engine.raw_connection()) as raw:
-            connection: Any = raw.driver_connection
-            connection.execute("VACUUM INTO ?", (str(target),))
-    except Exception as error:
-        target.unlink(missing_ok=True)
-        raise StoreError(
-            f"the backup failed ({error}).",
-            resource=str(target),
-            next_step="Look whether the database is sound (social doctor), the folder writable and the disk not full.",
-        ) from error
-    target.chmod(0o600)
-    return target
 
 
 def differences(database: Database) -> list[Any]:

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
-from social.domain.errors import ConfigurationError, StoreError
+from social.clock import machine_now, monotonic
+from social.domain.errors import ConfigurationError, Contended, ServerAway, StoreError
+from social.redaction import remember
+from social.store import wakes
 
 _BUSY_MILLISECONDS = 10_000
+_SERVER_SECONDS = {
+    "connect_timeout": 5,
+    # a server whose machine vanished is noticed within a minute, not after the two hours of TCP's own default
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+#: Also for a machine that vanishes, or is paused, in the middle of a write: what it holds is free again after this.
+_WRITE_MAY_IDLE, _WRITE_MAY_WAIT = "60s", "20s"
+#: A step that lost against another one is run so often, with up to so many seconds between.
+_STEP_ATTEMPTS, _STEP_PAUSE_SECONDS = 6, 0.1
+_AWAY_PAUSE_SECONDS = 0.5
 #: PostgreSQL's SQLSTATE codes (manual, appendix A): read_only_sql_transaction; undefined_table, undefined_column.
 _READ_ONLY = "25006"
 _OTHER_FORM = frozenset({"42P01", "42703"})
+#: serialization_failure, deadlock_detected: the server ended one transaction so that another could go on.
+_CONTENDED = frozenset({"40001", "40P01"})
+_UNIQUE_VIOLATION = "23505"
+
+T = TypeVar("T")
 
 
 class Database:
@@ -31,12 +55,14 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = make_url(url)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError):
             raise ConfigurationError(
                 "the database URL cannot be read.",
                 resource="[database] url",
                 next_step="Write sqlite:///var/dyzur.db or postgresql+psycopg://user@host/name.",
-            ) from error
+            ) from None  # the library's own words may repeat it, password and all
+        if parsed.password:
+            remember([str(parsed.password)])
         self.dialect = parsed.get_backend_name()
         if self.dialect not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
@@ -47,16 +73,31 @@ class Database:
         self.path = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
         self.url = parsed
         self._write_lock: Any = threading.Lock() if self.dialect == "sqlite" else _NoLock()
-        options: dict[str, Any] = {"poolclass": QueuePool}
+        # an error of the database is told without what was to be written: it is what customers wrote
+        options: dict[str, Any] = {"poolclass": QueuePool, "hide_parameters": True}
         if self.dialect == "sqlite":
             if self.path is None or str(self.path) == ":memory:":
                 raise ConfigurationError("an in-memory database forgets everything.", resource="[database] url")
             self._make_folder(self.path)
             options["connect_args"] = {"timeout": _BUSY_MILLISECONDS / 1000}
+        else:
+            # pre-ping: a server that was restarted costs nobody a failed step, only a new connection
+            options |= {"connect_args": _server_options(parsed), "pool_pre_ping": True}
+        if self.dialect == "postgresql" and find_spec("psycopg") is None:
+            raise ConfigurationError(
+                "the driver for PostgreSQL is not installed.",
+                resource="[database] url",
+                next_step="Install it: pip install 'dyzur[postgres]'",
+            )
+        self._bells: list[Callable[[frozenset[str]], None]] = []
+        self._file: tuple[int, int] | None = None
         self.engine: Engine = create_engine(parsed, **options)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", self._remember_file)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "begin", _begin_postgresql)
         self._writing = self.engine.execution_options(write=True)
 
     @staticmethod
@@ -70,22 +111,98 @@ class Database:
                 next_step="Choose a writable place in [database] url.",
             ) from error
 
+    def _remember_file(self, connection: Any, record: Any) -> None:
+        self._file = self._file or _identity(self.path)
+
+    def _require_same_file(self) -> None:
+        """SQLite would go on with a file that is gone, for whoever has it open, and make a blank one for the next."""
+        if self._file is None or (found := _identity(self.path)) == self._file:
+            return
+        raise StoreError(
+            "the database file is gone." if found is None else "the database file was replaced while the program runs.",
+            resource=_resource(self),
+            next_step="Stop the program, restore the newest backup in this place, and start it again."
+            if found is None
+            else "Start the program again.",
+        )
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A read-only look; nothing is committed."""
+        self._require_same_file()
         with _explained(self), Session(self.engine) as session:
             yield session
             session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One step, one transaction: committed at the end of the block, rolled back on any error."""
+        """One step, one transaction: committed at the end of the block, rolled back on any error. Whom the step wakes
+        (``social.store.wakes``) hears of it once it is committed, on this machine and on the others."""
+        self._require_same_file()
         with _explained(self), self._write_lock, Session(self._writing) as session:
             yield session
+            woken = wakes.of(session)
+            if woken and self.dialect == "postgresql":
+                session.execute(select(func.pg_notify(wakes.CHANNEL, ",".join(sorted(woken)))))
             session.commit()
+        if woken:
+            for bell in self._bells:
+                bell(woken)
+
+    def step(self, work: Callable[[Session], T], *, patience: float = 0.0) -> T:
+        """``work`` in one transaction, and again from its beginning where another's came in between (a deadlock, the same
+        row inserted by two). Whatever ``work`` changes must lie in the session. Raises ``Contended`` in the end.
+
+        ``patience``: for so many seconds also again where the server went away, for work that took long and would be
+        lost. Then ``work`` must see for itself (by its token) that it is done already: the commit may have come through."""
+        attempt, until = 1, monotonic() + patience
+        while True:
+            pause = random.uniform(0, _STEP_PAUSE_SECONDS * attempt)
+            try:
+                with self.write() as session:
+                    return work(session)
+            except Contended:
+                if attempt >= _STEP_ATTEMPTS:
+                    raise
+                attempt += 1
+            except IntegrityError as error:
+                if attempt >= _STEP_ATTEMPTS or getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
+                    raise
+                attempt += 1
+            except ServerAway:
+                if monotonic() >= until:
+                    raise
+                pause = _AWAY_PAUSE_SECONDS
+            threading.Event().wait(pause)
+
+    def on_wake(self, bell: Callable[[frozenset[str]], None]) -> None:
+        """Call ``bell`` after every commit of this process that wakes somebody. It must not block."""
+        self._bells.append(bell)
+
+    def driver_connection(self) -> Any:
+        """A connection of PostgreSQL's driver outside the pool, for whoever holds one for as long as it lives."""
+        given, options = self.engine.dialect.create_connect_args(self.url)
+        return self.engine.dialect.connect(*given, **{**options, **_server_options(self.url)}, autocommit=True)
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def machine_time_of(session: Session) -> datetime:
+    """Machine time that all daemons of this database share: the server's clock, where there is one."""
+    if session.get_bind().dialect.name != "postgresql":
+        return machine_now()
+    at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return at
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file lies there; ``None`` where none does."""
+    try:
+        found = path.stat() if path is not None else None
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 class _NoLock:
@@ -97,7 +214,9 @@ class _NoLock:
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MILLISECONDS}"):
+    # secure_delete: what is deleted is overwritten in the pages that are written anyway
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=FAST")
+    for pragma in (*pragmas, f"busy_timeout={_BUSY_MILLISECONDS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -107,13 +226,40 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _server_options(url: URL) -> dict[str, Any]:
+    """What the URL does not say itself."""
+    wanted: dict[str, Any] = {**_SERVER_SECONDS, "tcp_user_timeout": 40_000, "application_name": "dyzur"}
+    return {name: value for name, value in wanted.items() if name not in url.query}
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("write", False):
+        connection.exec_driver_sql(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, true), set_config('lock_timeout', %s, true)",
+            (_WRITE_MAY_IDLE, _WRITE_MAY_WAIT),
+        )
+
+
 @contextmanager
 def _explained(database: Database) -> Iterator[None]:
     """Turn the driver's failures into one sentence that says what, where and what to do."""
     try:
         yield
+    except NoConnectionFree as error:
+        raise StoreError(
+            "all connections to the database are in use.",
+            resource=_resource(database),
+            next_step="It is overloaded, or something holds them; it is tried again.",
+        ) from error
     except OperationalError as error:
-        raise StoreError(_explain(error), resource=_resource(database)) from error
+        if getattr(error.orig, "sqlstate", None) in _CONTENDED:
+            raise Contended(
+                "somebody else worked on the same in this moment.",
+                resource=_resource(database),
+                next_step="Nothing was changed; try again.",
+            ) from error
+        kind = ServerAway if database.dialect == "postgresql" and _is_away(error) else StoreError
+        raise kind(_explain(error), resource=_resource(database)) from error
     except DBAPIError as error:
         text = str(error).lower()
         state = getattr(error.orig, "sqlstate", None)
@@ -134,6 +280,12 @@ def _explained(database: Database) -> Iterator[None]:
         raise
 
 
+def _is_away(error: OperationalError) -> bool:
+    """No connection, or a broken one: without a SQLSTATE the words are libpq's; 57Pxx is the server shutting down."""
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state.startswith(("08", "57P"))
+
+
 def _resource(database: Database) -> str:
     return str(database.path) if database.path else database.url.render_as_string(hide_password=True)
 
@@ -144,12 +296,12 @@ def _explain(error: OperationalError) -> str:
         return "the database is read-only. Make the file and its folder writable for this user."
     if "disk is full" in text or "no space" in text or "disk i/o" in text:
         return "the disk is full or failing, nothing was sent or lost. Free some space; work goes on by itself."
-    if "locked" in text or "busy" in text:
+    if "locked" in text or "busy" in text or "lock timeout" in text:
         return "the database is held by another program. Wait, or stop the other program."
     if "unable to open" in text:
         return "the database cannot be opened. Check that the folder exists and is writable."
     if "no such table" in text or "no such column" in text:
         return "the database has an older form. Upgrade it with: social db upgrade"
-    if "connection" in text or "could not connect" in text or "refused" in text:
+    if _is_away(error) or "connection" in text or "could not connect" in text or "refused" in text:
         return "the database server cannot be reached. Check [database] url and that it is running."
     return f"the database refused ({str(error.orig).splitlines()[0][:200]})."

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlmodel import Session
 
-from social.store.rows import c
+from social.store.rows import c, upsert
 from social.store.tables import BudgetRow, ProfileRow
 
 #: Its row in ``budget``: ``limit`` is the operator's own, ``remaining`` what is left of it.
@@ -21,7 +21,11 @@ def spend(session: Session, profile: str, amount: int, *, budget: int, now: date
     if profile_id is None:
         return 0
     found = select(BudgetRow).where(budgets.profile_id == profile_id, budgets.scope == SCOPE).with_for_update()
-    row = session.execute(found).scalar_one_or_none() or BudgetRow(profile_id=profile_id, scope=SCOPE, seen_at=now)
+    # made first where it is not there: of two daemons that pay for the first time, the second finds the first one's sum
+    upsert(
+        session, BudgetRow, [{"profile_id": profile_id, "scope": SCOPE, "seen_at": now}], key=("profile_id", "scope")
+    )
+    row = session.execute(found).scalar_one()
     spent = amount + _spent(row, now)
     row.limit, row.remaining = budget, budget - spent
     row.used_percent = round(100 * spent / budget, 1) if budget else 100.0

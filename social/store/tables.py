@@ -55,6 +55,13 @@ def _active(table: str, states: str) -> Index:
     return Index(f"ix_{table}_active", "due_at", sqlite_where=condition, postgresql_where=condition)
 
 
+def _urgent(table: str, states: str) -> Index:
+    """The same for claims that take the urgent ones first. ``id`` last: the order of the claim, so that nothing is sorted."""
+    condition = text(f"state IN ({states})")
+    columns = ("priority", "due_at", "id")
+    return Index(f"ix_{table}_urgent", *columns, sqlite_where=condition, postgresql_where=condition)
+
+
 def _one_incident(kind: str, column: str) -> Index:
     """At most one incident of ``kind`` at a time, however many daemons look."""
     condition = text(f"kind = '{kind}' AND state <> 'ended'")
@@ -177,8 +184,17 @@ class PostRow(Claimable, table=True):
     __table_args__ = (
         UniqueConstraint("network", "profile_id", "native_id"),
         _active("post", "'new', 'waiting'"),
+        _urgent("post", "'new', 'waiting'"),
         Index("ix_post_conversation", "conversation_id", "created_at"),
         Index("ix_post_profile_created", "profile_id", "created_at"),
+        # our own posts under posts that come in: without it every page would read all of the profile's
+        Index(
+            "ix_post_own_answers",
+            "profile_id",
+            "in_reply_to",
+            sqlite_where=text("ours IS 1"),
+            postgresql_where=text("ours IS TRUE"),
+        ),
     )
     id: int | None = Field(default=None, primary_key=True)
     brand_id: int = Field(foreign_key="brand.id")
@@ -201,12 +217,14 @@ class PostRow(Claimable, table=True):
     ours: bool = False
     history: bool = False
     after_gap: bool = False
+    priority: int = 2  # ``Urgency.band`` of the quick look that the rules take when it comes in
     language_hint: str | None = None
     permalink: str | None = _outside(default=None)
     media: Any = _json(default=None, nullable=True)
     native: Any = _json(default=None, nullable=True)
     raw: Any = _json(default=None, nullable=True)
     deleted_at: datetime | None = _time(default=None)
+    erased_at: datetime | None = _time(default=None)  # its words went after their time, or with their author
     outcome: str | None = None
     reason: str | None = None
 
@@ -267,6 +285,13 @@ class ReplyRow(Claimable, table=True):
     __tablename__ = "reply"
     __table_args__ = (
         _active("reply", "'planned', 'sending'"),
+        _urgent("reply", "'planned'"),
+        Index(  # what its time passed for, however many wait before it
+            "ix_reply_expiring",
+            "not_after",
+            sqlite_where=text("state = 'planned'"),
+            postgresql_where=text("state = 'planned'"),
+        ),
         Index(
             "uq_reply_one_active_of_a_kind",
             "conversation_id",
@@ -277,6 +302,8 @@ class ReplyRow(Claimable, table=True):
         ),
         Index("ix_reply_conversation_id", "conversation_id"),
         Index("ix_reply_profile_sent", "profile_id", "sent_at"),
+        Index("ix_reply_profile_intended", "profile_id", "intended_at"),  # what went out in the running hour
+        Index("ix_reply_profile_newest", "profile_id", "id"),  # which variants were used last
         # which of our replies an own post on the network is: by its address alone SQLite would read all of the profile's
         Index("ix_reply_profile_external", "profile_id", "external_id"),
     )
@@ -294,6 +321,7 @@ class ReplyRow(Claimable, table=True):
     variant: str
     facts: Any = _json()
     key: str = Field(unique=True)
+    priority: int = 2  # ``Urgency.band`` of the decision; a person's answer comes first
     not_after: datetime | None = _time(default=None)
     created_at: datetime = _time()
     intended_at: datetime | None = _time(default=None)
@@ -508,6 +536,42 @@ class EventRow(Table, table=True):
     subject_kind: str
     subject_id: int | None = None
     detail: Any = _json(default=None, nullable=True)
+
+
+class ForgottenRow(Table, table=True):
+    """The tombstone of an author who was forgotten: enough to know them again, too little to tell who it was."""
+
+    __tablename__ = "forgotten_author"
+    __table_args__ = (UniqueConstraint("network", "digest"),)
+    id: int | None = Field(default=None, primary_key=True)
+    network: str
+    digest: str  # of the account's number, see social.store.tombstones
+    handle_digest: str | None = None
+    forgotten_at: datetime = _time()
+    forgotten_by: str
+    reason: str = _outside()
+    left_out: int = 0  # how often something of theirs was met and not read in
+    last_left_out_at: datetime | None = _time(default=None)
+
+
+class ErasureSaltRow(Table, table=True):
+    """One row, made with the first tombstone: what all digests of this database are keyed with."""
+
+    __tablename__ = "erasure_salt"
+    id: int = Field(default=1, primary_key=True)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ChoreRow(Table, table=True):
+    """What some daemon does once a day, however many there are. ``progress``: how far today's got."""
+
+    __tablename__ = "chore"
+    name: str = Field(primary_key=True)
+    due_at: datetime = _time()
+    leased_until: datetime | None = _time(default=None)  # machine time
+    token: str | None = None
+    progress: Any = _json(default=None, nullable=True)
+    done_at: datetime | None = _time(default=None)
 
 
 class CredentialRow(Table, table=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlmodel import Session
 
 from social.domain.post import Media
@@ -65,6 +65,12 @@ class Entry:
     permalink: str | None = None
 
 
+def conversations_in(profile_id: int, thread_root: str) -> Select[tuple[int]]:
+    """The ids of everybody's conversations in one thread, ours included: through them all of its posts are found by index."""
+    columns = c(ConversationRow)
+    return select(columns.id).where(columns.profile_id == profile_id, columns.thread_root == thread_root)
+
+
 def thread(
     session: Session,
     conversation: ConversationRow,
@@ -77,8 +83,7 @@ def thread(
         session.execute(
             select(PostRow)
             .where(
-                columns.profile_id == conversation.profile_id,
-                columns.thread_root == conversation.thread_root,
+                columns.conversation_id.in_(conversations_in(conversation.profile_id, conversation.thread_root)),
                 columns.conversation_id != conversation.id,
             )
             .order_by(columns.created_at.desc())

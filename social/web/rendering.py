@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -47,15 +48,21 @@ def page(request: Request, template: str, visitor: Visitor, *, status: int = 200
     found = _environment().get_template(template)
     if request.headers.get("hx-request") and "part" in found.blocks:
         context = found.new_context({**common, **values})
-        return HTMLResponse("".join(found.blocks["part"](context)), status_code=status)
-    return HTMLResponse(found.render(**common, **values), status_code=status)
+        return _html("".join(found.blocks["part"](context)), status)
+    return _html(found.render(**common, **values), status)
 
 
 def outside_page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
     """A page for somebody who is not signed in."""
     words = words_of(request)
     common = {"visitor": None, "_": words, "theme": theme_of(request), "path": request.url.path, "banners": None}
-    return HTMLResponse(_environment().get_template(template).render(**common, **values), status_code=status)
+    return _html(_environment().get_template(template).render(**common, **values), status)
+
+
+def _html(content: str, status: int) -> Response:
+    """Half a pair of surrogates, which a network may hand over, cannot be written as UTF-8: it is shown as unreadable
+    rather than taking the whole page away from everybody."""
+    return HTMLResponse(_HALF_PAIRS.sub("\N{REPLACEMENT CHARACTER}", content), status_code=status)
 
 
 def problem_page(request: Request, status: int, name: str, *, error: DyzurError | None = None) -> Response:
@@ -68,6 +75,7 @@ def safe_link(address: str | None) -> str:
     return address if address is not None and address.lower().startswith(("https://", "http://")) else ""
 
 
+_HALF_PAIRS = re.compile("[\ud800-\udfff]")
 #: Signs that turn the direction of reading and could make one text look like another.
 _TURNING = dict.fromkeys(
     [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C], "\N{REPLACEMENT CHARACTER}"

@@ -12,7 +12,7 @@ from responders import holding
 from social import clock
 from social.domain.post import ProfileMode
 from social.engine.crisis import alert_kind, subject_of
-from social.store import escalations, incidents, schema, statements
+from social.store import incidents, schema, statements
 from social.store.mapping import Profile
 from social.store.session import Database
 from social.store.tables import AlertRow, EventRow, PostRow
@@ -62,7 +62,7 @@ def crisis(database: Database, page: Profile) -> int:
             composed = holding.prepare(language=language, brand="Shop", rules=FAKE_RULES)
             assert composed is not None
             statements.prepare(session, found.id, composed, now=NOON)
-        incidents.join(session, found.id, escalations.get(session, waiting), now=NOON)
+        incidents.join(session, found.id, waiting, now=NOON)
         session.add(
             AlertRow(
                 kind=alert_kind(found.kind),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import requests
 
 from connectors.kit import MAX_BODY, NetworkSettings, guard
 from connectors.session import NetworkSession
-from social.clock import SteppedClock
+from social.clock import SteppedClock, Window, boot_seconds, leaving_within, machine_now
 from social.domain.errors import ConnectorError, Refused, Uncertain, Unreachable
 
 ORIGIN = "https://api.network.example"
@@ -29,7 +29,11 @@ class Place(BaseHTTPRequestHandler):
     server: Network  # type: ignore[assignment]
 
     def _any(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(length)
+        if len(self.body) < length:  # cut off: not a request
+            self.close_connection = True
+            return
         self.server.requests.append(f"{self.command} {self.path}")
         self.server.headers.append(dict(self.headers))
         self.server.respond(self)
@@ -121,6 +125,40 @@ def test_it_never_sends_a_write_twice(network: Network) -> None:
     network.respond = lambda place: place.answer(b"{}", 503, Retry_After="0")
     assert type(failed(lambda: network.session().post(f"{ORIGIN}/x", json={}))) is Uncertain
     assert network.requests == ["POST /x"] * 2
+
+
+@pytest.mark.parametrize("clock", ["boot", "wall"])
+def test_what_is_too_late_by_either_clock_never_leaves(network: Network, clock: str) -> None:
+    """A process that slept between its decision and the wire: somebody else may have taken the work over by now."""
+    session, hour = network.session(), timedelta(hours=1)
+    boot, wall = boot_seconds() + hour.total_seconds(), machine_now() + hour
+    over = Window(boot - 7200, wall) if clock == "boot" else Window(boot, wall - 2 * hour)
+    session.post(f"{ORIGIN}/write", json={})  # a connection is open already
+    with leaving_within(over):
+        error = failed(lambda: session.post(f"{ORIGIN}/write", json={"text": "late"}))
+    assert isinstance(error, Unreachable)  # surely not published
+    assert "too late" in str(error)
+    with leaving_within(Window.lasting(hour)):
+        session.post(f"{ORIGIN}/write", json={})
+    session.post(f"{ORIGIN}/write", json={})
+    assert network.requests == ["POST /write"] * 3
+
+
+def test_what_becomes_too_late_between_head_and_body_is_acted_on_by_nobody(network: Network) -> None:
+    session = network.session()
+    window = Window.lasting(timedelta(hours=1))
+    heads: list[bytes] = []
+
+    def body() -> Iterator[bytes]:
+        heads.append(b"sent")
+        object.__setattr__(window, "boot", 0.0)  # the process is paused here
+        yield b"late"
+
+    with leaving_within(window):
+        error = failed(lambda: session.post(f"{ORIGIN}/write", data=body(), headers={"Content-Length": "4"}))
+    assert isinstance(error, Unreachable)
+    assert heads
+    assert network.requests == []
 
 
 def test_it_reads_no_endless_answer(network: Network) -> None:

@@ -16,7 +16,7 @@ from connectors.simulated.faults import Fault
 from connectors.simulated.history import History, read_history
 from connectors.simulated.library import CustomerText, Later, Library, NetworkPlan, WorldOptions
 from connectors.simulated.server import SimulatedRequest, SimulatedResponse, SimulatedServer, discover_dialects
-from connectors.simulated.world import UnknownPost, World
+from connectors.simulated.world import UnknownPost, World, WorldPost
 from social.clock import SteppedClock
 from social.domain.errors import ConfigurationError
 from social.domain.post import PostKind
@@ -54,6 +54,9 @@ class Parrot:
     """The smallest network there is: it says what it heard."""
 
     network = "parrot"
+
+    def native_id(self, post: WorldPost, world: World) -> str:
+        return f"parrot-{post.sequence}"
 
     def handle(self, request: SimulatedRequest, world: World) -> SimulatedResponse:
         match request.method, request.path:
@@ -314,6 +317,7 @@ def test_it_lets_a_customer_write_and_a_person_answer_in_the_app(server: Simulat
     assert [post["text"] for post in thread] == ["@sklep Czy jest mydło?", "Jest. Hanna", "super"]
     ours = get(server, "_world/posts?network=parrot&ours=1").json()["posts"]
     assert [post["sequence"] for post in ours] == [answer["sequence"]]
+    assert ours[0]["native_id"] == f"parrot-{answer['sequence']}"
 
 
 def test_it_says_a_shipped_text_with_all_that_follows(server: SimulatedServer) -> None:

@@ -1,10 +1,12 @@
 """What the simulated world promises: the same again for the same seed, and people who behave like people."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -415,6 +417,27 @@ def test_it_finds_the_same_text_by_the_same_account_within_a_time() -> None:
     assert world.find_duplicate("twitter", brand, "Dzień dobry!", within=HOUR) is None
     world.advance(FRIDAY + 2 * HOUR)
     assert world.find_duplicate("twitter", brand, "Dobranoc!", within=HOUR) is None
+
+
+def test_it_tells_of_every_repeat_that_a_network_refused_and_can_be_told_to_take_it() -> None:
+    told: list[Mapping[str, Any]] = []
+    world = scene_world("q1")
+    world = World(start=FRIDAY, options=world.options, library=world.library, record=told.append)
+    world.advance(FRIDAY + HOUR)
+    question, brand = the_post(world, "q1"), world.brand("twitter")
+    reply = world.publish("twitter", brand, "Tak.", question.sequence, key="k1")
+
+    def again() -> WorldPost | None:
+        return world.find_duplicate("twitter", brand, "Tak.", within=HOUR, parent=question.sequence)
+
+    assert again() == reply
+    with pytest.raises(DuplicateKey):
+        world.publish("twitter", brand, "Tak.", question.sequence, key="k1")
+    refused = [event for event in told if event["event"] == "refused-repeat"]
+    assert [(event["network"], event["sequence"]) for event in refused] == [("twitter", reply.sequence)] * 2
+
+    world.accepts_repeats = True
+    assert again() is None
 
 
 def test_it_knows_accounts_by_key_number_and_handle() -> None:

@@ -36,7 +36,7 @@ def pragma(database: Database, words: str) -> None:
         connection.exec_driver_sql(f"PRAGMA {words}")
 
 
-def eventually(condition: Callable[[], object], *, seconds: float = 60.0, what: str = "it") -> None:
+def eventually(condition: Callable[[], object], *, seconds: float = 180.0, what: str = "it") -> None:
     """Wait for what other threads or processes do. How long that takes is no part of any promise; that it comes, is."""
     end = monotonic() + seconds
     while not condition():

@@ -428,8 +428,9 @@ def test_it_stops_at_the_profiles_hourly_limit_but_not_for_people(told: Told, ne
     planned(told.database, second)
     told.deliver()
     told.deliver()
-    assert [row.state for row in replies(told.database)] == ["sent", "cancelled"]
-    assert "hourly limit" in (replies(told.database)[1].reason or "")
+    assert [row.state for row in replies(told.database)] == ["sent", "late"]
+    assert "limit of 1 automatic texts an hour" in (replies(told.database)[1].reason or "")
+    assert "limit of 1 automatic texts an hour" in (cases(told.database)[1].note or "")
 
     people.answer(told.database, NETWORK_RULES, second_case, WORDS, user=MAREK, now=told.clock.now())
     told.deliver()

@@ -188,7 +188,7 @@ def test_it_complains_once_of_a_loop_that_breaks_again_and_again_and_the_others_
         eventually(lambda: states(database).count("sent") == 2, what="the replies")
         eventually(lambda: {row.state for row in posts(database) if not row.ours} == {"judged"}, what="the judging")
     complaints = [record for record in caplog.records if record.name == "social.daemon"]
-    assert [record.getMessage() for record in complaints] == ["poll-1: RuntimeError: somebody forgot a None"]
+    assert [record.getMessage() for record in complaints] == ["poll-1: RuntimeError"]  # its words may quote a customer
     assert complaints[0].exc_info  # a mistake of ours comes with its trace
 
 
@@ -202,13 +202,12 @@ def test_it_says_in_one_sentence_that_the_database_is_damaged_and_goes_on_once_i
     due_replies(before, 1)
     before.close()
     assert database.path is not None
-    backup = database.path.with_suffix(".backup")
-    database.path.rename(backup)
+    sound = database.path.read_bytes()
     database.path.write_bytes(b"this is no database at all" * 500)
     with running(desk, "respond"):
         eventually(lambda: "damaged" in caplog.text and "newest backup" in caplog.text, what="the complaint")
         assert "Traceback" not in caplog.text
-        backup.replace(database.path)
+        database.path.write_bytes(sound)
         eventually(lambda: network.written, what="the reply")
         eventually(lambda: states(database) == ["sent"], what="the record of it")
 

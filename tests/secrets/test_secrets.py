@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from social.domain.errors import ConfigurationError
-from social.secrets import EncryptedCredentials, configured_parts
+from social.secrets import EncryptedCredentials, SealedRows, configured_parts
 
 CANARY = "canary-0123456789"
 
@@ -21,15 +23,20 @@ def write(folder: Path, name: str, text: str, mode: int = 0o600) -> Path:
 
 
 class Sealed(dict[str, bytes]):
-    """The database's two functions."""
+    """The database, in memory."""
+
+    def load(self, name: str) -> bytes | None:
+        return self.get(name)
+
+    def change(self, name: str, make: Callable[[bytes | None], bytes]) -> None:
+        self[name] = make(self.get(name))
+
+    def exclusive(self) -> AbstractContextManager[SealedRows]:
+        raise NotImplementedError
 
     def store(self, folder: Path, environment: dict[str, str] | None = None) -> EncryptedCredentials:
         return EncryptedCredentials(
-            directory=folder / "secrets",
-            key_file=folder / "dyzur.key",
-            load_sealed=self.get,
-            save_sealed=self.__setitem__,
-            environment=environment or {},
+            directory=folder / "secrets", key_file=folder / "dyzur.key", sealed=self, environment=environment or {}
         )
 
 

@@ -17,7 +17,7 @@ from social.domain.errors import Conflict, NotFound
 from social.domain.incident import OUTAGE_WINDOW, IncidentKind, IncidentState, StatementState
 from social.domain.post import Author
 from social.domain.reply import Composed, ReplyKind, SentBy
-from social.store import escalations, incidents, statements, volume
+from social.store import incidents, statements, volume
 from social.store.mapping import Profile
 from social.store.rows import c
 from social.store.session import Database
@@ -148,7 +148,7 @@ def test_a_case_is_counted_once_in_its_incident(store_database: Database) -> Non
     with store_database.write() as session:
         outage = incidents.outage_of(session, brand_id=shop.brand_id, now=NOON)
         for minute in range(3):
-            incidents.join(session, outage.id, escalations.get(session, case_id), now=NOON + minute * MINUTE)
+            incidents.join(session, outage.id, case_id, now=NOON + minute * MINUTE)
         found = incidents.get(session, outage.id)
         assert (found.kind, found.detail["cases"], found.last_seen_at) == (
             IncidentKind.OUTAGE,

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from social.domain.errors import ConfigurationError
 from social.secrets import EncryptedCredentials, configured_parts, environment_name
-from social.store import credentials
+from social.store.credentials import StoredCredentials
 from social.store.session import Database
 from tests.cast import at
 
@@ -37,8 +37,7 @@ def store(database: Database, folder: Path, **environment: str) -> EncryptedCred
     return EncryptedCredentials(
         directory=folder,
         key_file=folder.parent / "dyzur.key",
-        load_sealed=lambda name: credentials.load_sealed(database, name),
-        save_sealed=lambda name, sealed: credentials.save_sealed(database, name, sealed, now=NOW),
+        sealed=StoredCredentials(database, lambda: NOW),
         environment=environment,
     )
 

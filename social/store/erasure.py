@@ -1,0 +1,376 @@
+"""Forgetting an author: everything that ``social.store.personal`` names, in one transaction, and a tombstone.
+
+The rows stay, without a word in them, because the reports count them. What other people's rows repeat of the author (a
+mention, a quote in an answer to somebody else) is searched for afterwards, in small steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, func, null, or_, select, update
+from sqlmodel import Session
+
+from social.domain.errors import Conflict, NotFound
+from social.domain.escalation import WAITING_STATES
+from social.domain.reply import ReplyState
+from social.store import escalations, outbox, tombstones
+from social.store.journal import note
+from social.store.personal import HELD, Held, Special
+from social.store.rows import c, t, upsert
+from social.store.tables import (
+    AlertRow,
+    AuthorRow,
+    ConversationRow,
+    ErasureSaltRow,
+    EscalationRow,
+    ForgottenRow,
+    NotificationRow,
+    PersonRow,
+    PostRow,
+    ProfileRow,
+    ReplyRow,
+)
+
+#: Replies that may be on the wire at this moment, or of which nobody knows whether they came to be.
+_DOUBTFUL = (ReplyState.SENDING.value, ReplyState.UNKNOWN.value)
+#: Rows named in one statement.
+_AT_ONCE = 500
+_WAITING = tuple(state.value for state in WAITING_STATES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An author as this database knows them now."""
+
+    id: int
+    network: str
+    native_id: str
+    handle: str | None
+    display_name: str | None
+
+    @property
+    def erased(self) -> bool:
+        return self.native_id.startswith(tombstones.ERASED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an erasure would touch. ``rows``: title of ``personal.HELD`` -> how many rows."""
+
+    author: Known
+    rows: Mapping[str, int]
+    waiting_cases: tuple[int, ...]
+    formal_cases: tuple[int, ...]
+    planned_replies: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """One who is not read in again."""
+
+    id: int
+    network: str
+    digest: str
+    forgotten_at: datetime
+    forgotten_by: str
+    reason: str
+    left_out: int
+    last_left_out_at: datetime | None
+
+
+# --- who ---------------------------------------------------------------------------------------------------------------
+
+
+def find(session: Session, network: str, who: str) -> Known:
+    """By the account's number on its network, or by its handle as it was seen last. Raises ``NotFound``, ``Conflict``."""
+    columns, handle = c(AuthorRow), who.strip().lstrip("@")
+    salt = tombstones.salt_of(session)
+    numbers = {who.strip()}
+    if salt is not None:
+        numbers |= {tombstones.erased_address(salt, network, number) for number in numbers}
+        numbers |= _numbers_of_handle(session, salt, network, handle)
+    rows = session.execute(
+        select(AuthorRow).where(
+            columns.network == network,
+            or_(columns.native_id.in_(numbers), func.lower(columns.handle) == handle.lower()),
+        )
+    ).scalars()
+    found = {row.id: row for row in rows}
+    exact = [row for row in found.values() if row.native_id in numbers]
+    if len(found) > 1 and len(exact) != 1:
+        several = ", ".join(sorted(row.native_id for row in found.values()))
+        raise Conflict(
+            f"several accounts were called {handle!r}.",
+            resource=network,
+            next_step=f"Name the one that you mean by its number: {several}",
+        )
+    if not found:
+        raise NotFound(
+            f"nobody called {who!r} is known here.",
+            resource=network,
+            next_step="Give the handle as the queue shows it, or the account's number on that network.",
+        )
+    row = (exact or list(found.values()))[0]
+    return Known(
+        id=row.id or 0,
+        network=row.network,
+        native_id=row.native_id,
+        handle=row.handle,
+        display_name=row.display_name,
+    )
+
+
+def _numbers_of_handle(session: Session, salt: bytes, network: str, handle: str) -> set[str]:
+    columns = c(ForgottenRow)
+    wanted = tombstones.handle_digest(salt, network, handle)
+    query = select(columns.digest).where(columns.network == network, columns.handle_digest == wanted)
+    return {tombstones.ERASED + found[: tombstones.LENGTH] for found in session.execute(query).scalars()}
+
+
+def networks(session: Session) -> list[str]:
+    return list(session.execute(select(c(AuthorRow).network).distinct().order_by(c(AuthorRow).network)).scalars())
+
+
+def preview(session: Session, author: Known) -> Preview:
+    cases, replies = c(EscalationRow), c(ReplyRow)
+    own = select(c(ConversationRow).id).where(c(ConversationRow).author_id == author.id)
+    waiting = session.execute(
+        select(cases.id, cases.formal)
+        .where(cases.conversation_id.in_(own), cases.state.in_(_WAITING))
+        .order_by(cases.id)
+    ).all()
+    planned = select(func.count()).where(replies.author_id == author.id, replies.state == ReplyState.PLANNED.value)
+    return Preview(
+        author=author,
+        rows={held.title: len(ids) for held, ids in _collect(session, author.id).items()},
+        waiting_cases=tuple(row.id for row in waiting),
+        formal_cases=tuple(row.id for row in waiting if row.formal),
+        planned_replies=session.execute(planned).scalar_one(),
+    )
+
+
+# --- forget ------------------------------------------------------------------------------------------------------------
+
+
+def forget(session: Session, author: Known, *, by: str, reason: str, now: datetime) -> dict[str, int]:
+    """Everything at once: tombstone, plans cancelled, cases closed, words gone. Returns how many rows of each title changed.
+    Again for somebody who is forgotten already: what was missed goes too. Raises ``Conflict`` where a reply to them is on its
+    way, or nobody knows whether it appeared: its text is needed to find out."""
+    tombstones.lock(session, alone=True)
+    locked = session.get(AuthorRow, author.id, with_for_update=True)
+    if locked is None:
+        raise NotFound("this author is gone.", resource=author.network)
+    _refuse_ourselves(session, author)
+    _refuse_doubtful(session, author)
+    salt = tombstones.make_salt(session)
+    if not author.erased:
+        _bury(session, salt, author, by=by, reason=reason, now=now)
+    outbox.cancel_planned(session, now=now, reason="the author was forgotten", author_id=author.id)
+    waiting = preview(session, author).waiting_cases
+    for case_id in waiting:
+        escalations.close(session, case_id, reason="the author was forgotten", name=by, now=now)
+    session.flush()
+    collected = _collect(session, author.id)
+    _stop_work(session, author)
+    changed = {held.title: _erase(session, held, ids, salt, author.network, now) for held, ids in collected.items()}
+    _leave_person(session, collected)
+    note(session, at=now, actor=by, verb="forgot the author", subject="author", subject_id=author.id)
+    return changed
+
+
+def _bury(session: Session, salt: bytes, author: Known, *, by: str, reason: str, now: datetime) -> None:
+    handle = None if author.handle is None else tombstones.handle_digest(salt, author.network, author.handle)
+    values = {
+        "network": author.network,
+        "digest": tombstones.digest(salt, author.network, author.native_id),
+        "handle_digest": handle,
+        "forgotten_at": now,
+        "forgotten_by": by,
+        "reason": reason,
+        "left_out": 0,
+    }
+    upsert(session, ForgottenRow, [values], key=("network", "digest"), change=("handle_digest",))
+
+
+def _refuse_ourselves(session: Session, author: Known) -> None:
+    columns = c(ProfileRow)
+    ours = select(columns.name).where(columns.network == author.network, columns.account_id == author.native_id)
+    name = session.execute(ours.limit(1)).scalar()
+    if name is not None:
+        raise Conflict(
+            f"this is our own account, of the profile {name!r}.",
+            resource=author.network,
+            next_step="Only customers can be forgotten.",
+        )
+
+
+def _refuse_doubtful(session: Session, author: Known) -> None:
+    columns = c(ReplyRow)
+    row = session.execute(
+        select(columns.id, columns.state).where(columns.author_id == author.id, columns.state.in_(_DOUBTFUL)).limit(1)
+    ).first()
+    if row is None:
+        return
+    sending = row.state == ReplyState.SENDING.value
+    raise Conflict(
+        f"reply {row.id} to them is on its way."
+        if sending
+        else f"nobody knows whether reply {row.id} to them appeared.",
+        next_step="Try again in some minutes: its text is needed to see whether it came to be."
+        if sending
+        else f"Look, and say: social queue settle {row.id} --sent or --not-sent",
+    )
+
+
+def _collect(session: Session, author_id: int) -> dict[Held, list[int]]:
+    """All ids before anything changes: several of the searches go by what is erased."""
+    return {held: list(session.execute(held.whose(author_id)).scalars()) for held in HELD}
+
+
+def _stop_work(session: Session, author: Known) -> None:
+    """What is not judged yet is never judged; whoever holds it finds its token gone."""
+    columns = c(PostRow)
+    session.execute(
+        update(PostRow)
+        .where(columns.author_id == author.id, columns.state.in_(["new", "waiting"]))
+        .values(state="judged", outcome="ignored", reason="the author was forgotten", token=None, leased_until=None)
+    )
+    alerts = list(session.execute(_whose("alerts", author.id)).scalars())
+    free = {"token": None, "leased_until": None}
+    session.execute(update(AlertRow).where(c(AlertRow).id.in_(alerts)).values(state="over", **free))
+    messages = c(NotificationRow)
+    session.execute(
+        update(NotificationRow)
+        .where(messages.alert_id.in_(alerts), messages.state == "planned")
+        .values(state="failed", **free)
+    )
+
+
+def _whose(title: str, author_id: int) -> Select[Any]:
+    return next(held for held in HELD if held.title == title).whose(author_id)
+
+
+def _erase(session: Session, held: Held, ids: list[int], salt: bytes, network: str, now: datetime) -> int:
+    if not ids or not (held.erased or held.rows_go):
+        return 0
+    for start in range(0, len(ids), _AT_ONCE):
+        these = c(held.model).id.in_(ids[start : start + _AT_ONCE])
+        if held.rows_go:
+            session.execute(delete(t(held.model)).where(these))
+        else:
+            _overwrite(session, held, these, salt, network, now)
+    return len(ids)
+
+
+def _overwrite(
+    session: Session, held: Held, these: ColumnElement[bool], salt: bytes, network: str, now: datetime
+) -> None:
+    table, columns = t(held.model), c(held.model)
+    addresses = [name for name, value in held.erased.items() if value is Special.ADDRESS]
+    for row in (
+        session.execute(select(columns.id, *(columns[name] for name in addresses)).where(these)).mappings().all()
+    ):
+        new = {
+            name: None if row[name] is None else tombstones.erased_address(salt, network, row[name])
+            for name in addresses
+        }
+        if new:
+            session.execute(update(table).where(columns.id == row["id"]).values(**new))
+    plain = {
+        name: now if value is Special.NOW else null() if value is None else value
+        for name, value in held.erased.items()
+        if value is not Special.ADDRESS
+    }
+    if plain:
+        session.execute(update(table).where(these).values(**plain))
+
+
+def _leave_person(session: Session, collected: Mapping[Held, list[int]]) -> None:
+    """A person of whom no other account is left is nobody."""
+    persons = next(ids for held, ids in collected.items() if held.model is PersonRow)
+    others = select(c(AuthorRow).person_id).where(c(AuthorRow).person_id.in_(persons))
+    session.execute(delete(PersonRow).where(c(PersonRow).id.in_(persons), c(PersonRow).id.not_in(others)))
+
+
+# --- afterwards --------------------------------------------------------------------------------------------------------
+
+
+def allow(session: Session, network: str, who: str, *, by: str, now: datetime) -> None:
+    """Read them in again from now on: what was erased does not come back. ``who`` is the account's number or the handle that
+    it had. Raises ``NotFound``."""
+    salt = tombstones.salt_of(session)
+    columns, found = c(ForgottenRow), 0
+    if salt is not None:
+        wanted = tombstones.digest(salt, network, who.strip())
+        by_handle = tombstones.handle_digest(salt, network, who)
+        mine = or_(columns.digest == wanted, columns.handle_digest == by_handle)
+        result: Any = session.execute(delete(ForgottenRow).where(columns.network == network, mine))
+        found = result.rowcount
+    if not found:
+        raise NotFound(
+            f"nobody called {who!r} is forgotten here.",
+            resource=network,
+            next_step="Give the account's number on that network; how many are forgotten: social author list",
+        )
+    note(session, at=now, actor=by, verb="let an author in again", subject="author", subject_id=None)
+
+
+def forgotten(session: Session) -> list[Tombstone]:
+    """All tombstones, the newest first."""
+    return [
+        Tombstone(
+            id=row.id or 0,
+            network=row.network,
+            digest=row.digest,
+            forgotten_at=row.forgotten_at,
+            forgotten_by=row.forgotten_by,
+            reason=row.reason,
+            left_out=row.left_out,
+            last_left_out_at=row.last_left_out_at,
+        )
+        for row in session.execute(select(ForgottenRow).order_by(c(ForgottenRow).id.desc())).scalars()
+    ]
+
+
+def carry_over(present: Session, restored: Session, *, now: datetime) -> int:
+    """Who was forgotten since a backup was made is forgotten in it too: the key and the tombstones are copied, and those
+    authors erased again. Returns how many were."""
+    salt, buried = tombstones.salt_of(present), list(present.execute(select(ForgottenRow)).scalars())
+    if salt is None or not buried:
+        return 0
+    mine = tombstones.salt_of(restored)
+    if mine is not None and mine != salt:
+        raise Conflict(
+            "the backup knows its forgotten authors by another key than this database.",
+            next_step="It is a copy of another database. Restore it under another [database] url.",
+        )
+    upsert(restored, ErasureSaltRow, [{"id": 1, "salt": salt}], key=("id",))
+    columns = [column.name for column in t(ForgottenRow).columns if column.name != "id"]
+    rows = [{name: getattr(row, name) for name in columns} for row in buried]
+    upsert(restored, ForgottenRow, rows, key=("network", "digest"))
+    digests = {(row.network, row.digest): row for row in buried}
+    again = 0
+    authors = restored.execute(select(c(AuthorRow).id, c(AuthorRow).network, c(AuthorRow).native_id)).all()
+    for author_id, network, native_id in authors:
+        row = digests.get((network, tombstones.digest(salt, network, native_id)))
+        if row is None:
+            continue
+        known = Known(id=author_id, network=network, native_id=native_id, handle=None, display_name=None)
+        _settle_for_good(restored, known)
+        forget(restored, known, by=row.forgotten_by, reason=row.reason, now=now)
+        again += 1
+    return again
+
+
+def _settle_for_good(session: Session, author: Known) -> None:
+    """In an old copy a reply may seem to be on its way. Its outcome is the past; nobody looks it up any more."""
+    for state in (ReplyState.SENDING, ReplyState.UNKNOWN):
+        ids = session.execute(
+            select(c(ReplyRow).id).where(c(ReplyRow).author_id == author.id, c(ReplyRow).state == state.value)
+        ).scalars()
+        for reply_id in list(ids):
+            outbox.change_state(session, reply_id, state, ReplyState.REFUSED, reason="the author was forgotten")

@@ -1,0 +1,124 @@
+"""Going back to a copy of an SQLite database without losing what must not go back: who was forgotten, and renewed keys."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import inspect, select
+from sqlmodel import Session
+
+from social.domain.errors import Conflict, StoreError
+from social.store import control, copies, erasure, schema, traces
+from social.store.journal import note
+from social.store.rows import t, upsert
+from social.store.session import Database
+from social.store.tables import CredentialRow, ForgottenRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """``aside``: where the database from before lies. ``upgraded_from``: the copy's older form, if it had one. ``forgotten``:
+    authors who were forgotten since the copy was made, and again now. ``unread``: why the database from before could not be
+    asked for those and for running daemons; empty: it could."""
+
+    aside: Path | None
+    upgraded_from: str | None
+    forgotten: int
+    unread: str
+
+
+def living_daemons(database: Database, *, machine: datetime) -> list[str]:
+    """Names of daemons that work on ``database``. One that was killed on this machine is not counted."""
+    with database.read() as session:
+        names = [daemon.name for daemon in control.running(session, at=machine)]
+    return [name for name in names if _lives(name)]
+
+
+def restore_sqlite(
+    database_file: Path, file: Path, *, by: str, machine: datetime, now: datetime, even_if_unread: bool = False
+) -> Restored:
+    """``file`` becomes the database; the present one is kept aside. Raises ``Conflict`` where a daemon lives on it;
+    ``StoreError`` for a damaged copy, a copy of a newer program, and a present database that cannot be asked (unless
+    ``even_if_unread``). After any error everything is as it was."""
+    draft = copies.copy_of(file, database_file)
+    try:
+        with _opened(draft) as copy:
+            form = schema.status(copy).current
+            schema.upgrade_copy(copy)
+            older = form if form != schema.status(copy).current else None
+            unread, again = _carry_over(database_file, copy, machine=machine, now=now, even_if_unread=even_if_unread)
+            with copy.write() as session:
+                control.nobody_runs(session)
+                note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
+            if again:
+                traces.sweep(copy)
+        made = copies.exchange(database_file, draft, now=machine)
+    finally:
+        copies.discard(draft)
+    return Restored(aside=made.aside, upgraded_from=older, forgotten=again, unread=unread)
+
+
+def _carry_over(
+    database_file: Path, copy: Database, *, machine: datetime, now: datetime, even_if_unread: bool
+) -> tuple[str, int]:
+    if not database_file.exists():
+        return "", 0
+    try:
+        with _opened(database_file) as present:
+            if names := living_daemons(present, machine=machine):
+                raise Conflict(
+                    f"a daemon works on this database ({', '.join(names)}).",
+                    resource=str(database_file),
+                    next_step="Stop it first; half a minute after its end at the latest this goes on.",
+                )
+            with present.read() as before, copy.write() as after:
+                _take_newer_credentials(before, after)
+                if not inspect(before.connection()).has_table(t(ForgottenRow).name):
+                    return "", 0  # an older form, in which nobody could be forgotten
+                return "", erasure.carry_over(before, after, now=now)
+    except StoreError as error:
+        if not even_if_unread:
+            raise StoreError(
+                f"the present database cannot be asked whether a daemon runs and who was forgotten: {error}",
+                next_step="Stop every daemon, and repeat with --yes. Who was forgotten since the copy must be forgotten anew.",
+            ) from error
+        return str(error), 0
+
+
+def _take_newer_credentials(before: Session, after: Session) -> None:
+    """A network that renews its keys takes each only once: the copy's would be refused."""
+    there = {row.name: row.saved_at for row in after.execute(select(CredentialRow)).scalars()}
+    rows = [
+        {"name": row.name, "sealed": row.sealed, "saved_at": row.saved_at}
+        for row in before.execute(select(CredentialRow)).scalars()
+        if row.name not in there or row.saved_at > there[row.name]
+    ]
+    upsert(after, CredentialRow, rows, key=("name",), change=("sealed", "saved_at"))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{file.absolute()}")
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _lives(name: str) -> bool:
+    host, _, number = name.rpartition(":")
+    if host != socket.gethostname() or not number.isdigit():
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,282 @@
+"""The history checker finds nothing in a good run, and finds what is wrong in every bad one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from social.store.session import Database
+from social.store.tables import ReplyRow
+from tests.engine.looking import eventually, rows
+from tests.reliability.checker import Run, labels_differ, violations
+from tests.reliability.customers import WRITTEN_BY_A_CUSTOMER, everything_ended
+from tests.reliability.daemons import Nursery, Place, a_place
+from tests.reliability.nursery import SureRules
+from tests.reliability.public import PublicHistory, PublicPost
+
+QUESTIONS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run that went well, in files: its database, its log, what the public could read."""
+
+    database: Path
+    log: Path
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def finished(_migrated_file: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    folder = tmp_path_factory.mktemp("good-run")
+    file = folder / "desk.db"
+    shutil.copyfile(_migrated_file, file)
+    database = Database(f"sqlite:///{file}")
+    with a_place(folder, nursery, database, only="facebook") as place:
+        daemon = place.start()
+        place.first_polls()
+        for number in range(QUESTIONS):
+            place.post(
+                network="facebook", text=f"Gdzie jest moja paczka numer {10_000 + number}?", author=f"k-{number}"
+            )
+        place.post(network="facebook", text="Po olejku 10100 mam duszności i wysypkę, co robić?!", author="k-danger")
+        place.post(network="facebook", text="Dziękuję!", author="k-praise")
+        eventually(lambda: sent(place) == QUESTIONS, what="the acknowledgements")
+        since = place.now
+        eventually(lambda: everything_ended(place, since), what="the end of everything")
+        daemon.kill()
+        public = PublicHistory.of(place.networks)
+        copy = folder / "copy.db"
+        connection = sqlite3.connect(file)
+        connection.execute("VACUUM INTO ?", [str(copy)])
+        connection.close()
+        run = Run(public=public, database=database, logs=[place.log], secrets=place.secrets, over_at=since)
+        yield Finished(database=copy, log=place.log, run=run)
+    database.close()
+
+
+def sent(place: Place) -> int:
+    return sum(reply.state == "sent" for reply in rows(place.database, ReplyRow))
+
+
+@pytest.fixture
+def damaged(finished: Finished, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """``damaged("UPDATE ...", public=...)``: the good run after something went wrong in its database, or elsewhere."""
+    opened: list[Database] = []
+
+    def damage(*statements: str, **changes: object) -> Run:
+        file = tmp_path / f"damaged-{len(opened)}.db"
+        shutil.copyfile(finished.database, file)
+        with sqlite3.connect(file) as connection:
+            for statement in statements:
+                assert connection.execute(statement).rowcount > 0, f"damages nothing: {statement}"
+        connection.close()
+        opened.append(Database(f"sqlite:///{file}"))
+        return replace(finished.run, database=opened[-1], **changes)  # type: ignore[arg-type]
+
+    yield damage
+    for database in opened:
+        database.close()
+
+
+def told(run: Run, invariant: str, *words: str) -> None:
+    """One of the lines is about ``invariant`` and says these ``words``."""
+    found = violations(run)
+    assert any(line.startswith(f"{invariant}  ") and all(word in line for word in words) for line in found), found
+
+
+def test_it_finds_nothing_in_a_good_run(finished: Finished) -> None:
+    assert len(finished.run.public.said) == QUESTIONS
+    assert len(finished.run.secrets) >= 2
+    assert violations(finished.run) == []
+    assert labels_differ(finished.run.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER) == []
+
+
+# --- the naive sender --------------------------------------------------------------------------------------------------
+
+
+def test_it_catches_a_sender_that_publishes_first_and_writes_it_down_then(
+    nursery: Nursery, database: Database, tmp_path: Path
+) -> None:
+    with a_place(tmp_path, nursery, database, only="facebook") as place:
+        place.start(naive=True)
+        place.first_polls()
+        place.daemons[-1].kill()
+        for number in range(9):
+            place.post(
+                network="facebook", text=f"Gdzie jest moja paczka numer {10_000 + number}?", author=f"k-{number}"
+            )
+        for _ in range(3):
+            killed = place.start("deliver.after-wire=kill@2", naive=True)
+            eventually(lambda killed=killed: not killed.lives, what="the death between wire and database")
+        place.start(naive=True)
+        eventually(lambda: sent(place) == 9, what="the end")
+        place.daemons[-1].kill()
+        public = PublicHistory.of(place.networks)
+        found = violations(Run(public=public, database=database))
+    assert len(public.said) == 9 + 3  # one customer a kill has read the same twice
+    assert sum("2 times" in line and line.startswith("I2") for line in found) == 3, found
+
+
+# --- seeded violations, one way after the other -------------------------------------------------------------------------
+
+A_QUESTION = "(SELECT id FROM post WHERE text LIKE '%10002%')"
+A_REPLY = f"(SELECT id FROM reply WHERE post_id = {A_QUESTION})"
+PRAISE = "(SELECT id FROM post WHERE text LIKE '%Dziękuję!')"
+DANGER = "(SELECT id FROM post WHERE text LIKE '%10100%')"
+FORGET_PRAISE = (
+    f"DELETE FROM assessment WHERE post_id = {PRAISE}",
+    f"DELETE FROM decision WHERE post_id = {PRAISE}",
+    f"DELETE FROM post WHERE id = {PRAISE}",
+)
+TELL_AGAIN = (
+    "INSERT INTO event (at, actor, verb, subject_kind, subject_id) "
+    f"SELECT at, actor, verb, subject_kind, subject_id FROM event WHERE verb = 'sent' AND subject_id = {A_REPLY}"
+)
+
+
+def test_i1_it_misses_a_post_that_was_never_stored(damaged: Callable[..., Run]) -> None:
+    told(damaged(*FORGET_PRAISE), "I1", "facebook post", "is not in the database")
+
+
+def test_i1_it_sees_a_post_that_is_stored_twice(damaged: Callable[..., Run]) -> None:
+    columns = "brand_id, conversation_id, author_id, network, kind, thread_root, text, created_at, received_at"
+    flags = "revision, revision_number, summoned, private, ours, history, after_gap, state, attempts, outcome, reason"
+    twice = (
+        f"INSERT INTO post (profile_id, native_id, {columns}, {flags}) "
+        f"SELECT 99, native_id, {columns}, {flags} FROM post WHERE id = {PRAISE}"
+    )
+    told(damaged(twice), "I1", "is stored 2 times")
+
+
+def test_i1_it_sees_a_post_that_nobody_wrote(damaged: Callable[..., Run]) -> None:
+    told(damaged(f"UPDATE post SET native_id = 'invented' WHERE id = {PRAISE}"), "I1", "invented was never published")
+
+
+def test_i2_it_sees_a_second_public_reply(damaged: Callable[..., Run], finished: Finished) -> None:
+    again = repeated(finished)
+    public = replace(finished.run.public, posts={**finished.run.public.posts, again.sequence: again})
+    told(damaged(public=public), "I2", f"under post {again.parent}", "2 times")
+    told(damaged(public=public), "I2", f"post {again.sequence}", "no reply of the database accounts for it")
+
+
+def test_i2_it_sees_two_automatic_texts_in_a_day_in_other_words(
+    damaged: Callable[..., Run], finished: Finished
+) -> None:
+    again = replace(repeated(finished), text="To automatyczna odpowiedź: odpiszemy.")
+    public = replace(finished.run.public, posts={**finished.run.public.posts, again.sequence: again})
+    told(damaged(public=public), "I2", f"post {again.sequence}", "second automatic text in a day")
+
+
+def repeated(finished: Finished) -> PublicPost:
+    first = finished.run.public.said[0]
+    return replace(first, sequence=9999, native_id="second", created_at=first.created_at + timedelta(minutes=3))
+
+
+def test_i2_it_sees_what_only_the_network_prevented(damaged: Callable[..., Run], finished: Finished) -> None:
+    public = replace(finished.run.public, refused=[finished.run.public.said[0].sequence])
+    told(damaged(public=public), "I2", "sent a second time; only its network prevented it")
+
+
+def test_i2_it_sees_a_public_reply_that_counts_as_planned(damaged: Callable[..., Run]) -> None:
+    run = damaged(f"UPDATE reply SET state = 'planned', external_id = NULL WHERE id = {A_REPLY}")
+    told(run, "I2", "no reply of the database accounts for it", "is planned")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (f"UPDATE post SET state = 'new', outcome = NULL WHERE id = {A_QUESTION}", "was never judged"),
+        (f"UPDATE post SET outcome = NULL WHERE id = {A_QUESTION}", "ends nowhere"),
+        (f"UPDATE post SET reason = NULL WHERE id = {PRAISE}", "ignored without a reason"),
+        (f"DELETE FROM decision WHERE post_id = {A_QUESTION}", "without an assessment or a decision"),
+        (f"DELETE FROM assessment WHERE post_id = {A_QUESTION}", "without an assessment or a decision"),
+        (f"DELETE FROM escalation WHERE post_id = {A_QUESTION}", "its conversation has no case"),
+        (f"UPDATE reply SET state = 'sending', external_id = NULL WHERE id = {A_REPLY}", "is still sending"),
+        (f"UPDATE reply SET external_id = 'nowhere' WHERE id = {A_REPLY}", "counts as sent, and nobody can read it"),
+        (f"DELETE FROM event WHERE verb = 'sent' AND subject_id = {A_REPLY}", "the audit log tells 0 times"),
+        (TELL_AGAIN, "the audit log tells 2 times"),
+        (f"UPDATE reply SET state = 'cancelled' WHERE id = {A_REPLY}", "the audit log tells that it was sent"),
+    ],
+)
+def test_i3_it_sees_what_ends_nowhere(damaged: Callable[..., Run], damage: str, words: str) -> None:
+    told(damaged(damage), "I3", words)
+
+
+def test_i3_it_sees_a_doubtful_reply_that_nobody_was_told_of(damaged: Callable[..., Run]) -> None:
+    run = damaged(
+        f"UPDATE reply SET state = 'unknown', external_id = NULL WHERE id = {A_REPLY}",
+        f"DELETE FROM escalation WHERE post_id = {A_QUESTION}",
+    )
+    told(run, "I3", "is unknown, and no case tells people of it")
+
+
+def test_i3_it_sees_a_decision_without_its_reply(damaged: Callable[..., Run]) -> None:
+    told(
+        damaged(f"DELETE FROM reply WHERE id = {A_REPLY}"), "I3", "was decided on an acknowledgement, and there is none"
+    )
+
+
+def test_i4_it_sees_an_urgent_post_that_nobody_saw_in_time(damaged: Callable[..., Run]) -> None:
+    late = f"UPDATE escalation SET opened_at = datetime(opened_at, '+61 minutes') || '.000000' WHERE post_id = {DANGER}"
+    no_alert = f"DELETE FROM alert WHERE escalation_id = (SELECT id FROM escalation WHERE post_id = {DANGER})"
+    told(damaged(late, no_alert), "I4", "is critical, nobody saw it within 1:00:00")
+    assert violations(damaged(late)) == []  # an alert says why
+
+
+def test_i5_it_sees_a_cursor_that_passed_a_post(damaged: Callable[..., Run]) -> None:
+    run = damaged(*FORGET_PRAISE, over_at=None)
+    told(run, "I5", "is not stored, and its profile counts as read until")
+    assert all(line.startswith("I5") for line in violations(run))
+    behind = damaged(*FORGET_PRAISE, "UPDATE profile SET last_polled_at = first_polled_at", over_at=None)
+    assert violations(behind) == []  # not read yet is not lost
+
+
+def test_i6_it_sees_a_reply_after_a_stop(damaged: Callable[..., Run]) -> None:
+    stopped = f"(SELECT author_id FROM reply WHERE id = {A_REPLY})"
+    run = damaged(f"UPDATE author SET opted_out_at = '2026-11-20 08:00:00.000000' WHERE id = {stopped}")
+    told(run, "I6", "went to somebody who had said stop")
+
+
+def test_i6_it_sees_a_reply_to_a_deleted_post(damaged: Callable[..., Run], finished: Finished) -> None:
+    said = finished.run.public.said[0]
+    above = replace(finished.run.public.above(said), deleted_at=said.created_at - timedelta(minutes=6))
+    public = replace(finished.run.public, posts={**finished.run.public.posts, above.sequence: above})
+    told(damaged(public=public), "I6", f"answers post {above.sequence}, deleted")
+
+
+def test_i6_it_sees_a_reply_after_a_person(damaged: Callable[..., Run], finished: Finished) -> None:
+    said = finished.run.public.said[0]
+    asked = replace(finished.run.public.above(said), created_at=said.created_at - timedelta(minutes=9))
+    answer = replace(
+        said, sequence=9999, via="native", native_id="by hand", created_at=said.created_at - timedelta(minutes=7)
+    )
+    posts = {**finished.run.public.posts, asked.sequence: asked, answer.sequence: answer}
+    told(damaged(public=replace(finished.run.public, posts=posts)), "I6", "came after a person's answer, post 9999")
+
+
+def test_i7_it_sees_a_row_that_points_nowhere(damaged: Callable[..., Run]) -> None:
+    told(damaged(f"UPDATE assessment SET post_id = 777777 WHERE post_id = {PRAISE}"), "I7", "777777 is no post")
+
+
+def test_i8_it_sees_secrets_and_customers_words_in_a_log(
+    damaged: Callable[..., Run], finished: Finished, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    words = finished.run.public.above(finished.run.public.said[0]).text
+    log.write_text(f"{finished.log.read_text()}token {finished.run.secrets[0]}\nsaid {words}\n", encoding="utf-8")
+    last = len(log.read_text().splitlines())
+    told(damaged(logs=[log]), "I8", f"log:{last - 1}: a secret")
+    told(damaged(logs=[log]), "I8", f"log:{last}: the words of facebook post")
+    assert finished.run.secrets[0] not in "".join(violations(damaged(logs=[log])))
+
+
+def test_k2_it_sees_a_judgement_that_an_undisturbed_pass_would_not_give(damaged: Callable[..., Run]) -> None:
+    run = damaged(f"UPDATE assessment SET urgency = 'low' WHERE post_id = {DANGER}")
+    assert labels_differ(run.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER) != []
