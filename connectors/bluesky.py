@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -64,6 +65,11 @@ log = logging.getLogger(__name__)
 POST = "app.bsky.feed.post"
 #: What a notification must be about to be a customer's post; likes, follows and reposts are none.
 REASONS = {"mention": PostKind.MENTION, "quote": PostKind.QUOTE, "reply": PostKind.REPLY}
+#: What else there is to hear of (lexicon app.bsky.notification.listNotifications).
+OTHER_REASONS = frozenset(
+    {"like", "repost", "follow", "starterpack-joined", "verified", "unverified", "like-via-repost", "repost-via-repost"}
+    | {"subscribed-post", "contact-match"}
+)
 #: getPosts takes 25 ids.
 LOOKUP_SIZE = 25
 #: How far a thread is read up and down (the AppView's own limits are 1,000 both ways).
@@ -75,16 +81,20 @@ OVERLAP = timedelta(minutes=10)
 SWEEP_EVERY, SWEEP_BACK = timedelta(hours=1), timedelta(hours=24)
 #: Ids kept in the cursor to tell new posts of the overlap from known ones; beyond it some come twice, none is lost.
 MOST_SEEN = 2000
+#: So many pages in a row that bring nothing older go in a circle, whatever their tokens look like.
+IDLE_PAGES = 3
 #: How often a walk into the past begins anew where the network forgets its place, before it ends there.
 WALKS_AGAIN = 2
 #: What ``since`` is where the first poll found nothing: whatever comes, however late, is new.
 BEGINNING = "1970-01-01T00:00:00.000Z"
+END = "9999"
 RENEWED_PART, RENEWED_FOR = "session", "session_for"
 TID_DIGITS = "234567abcdefghijklmnopqrstuvwxyz"
 VISIBILITY = "app.bsky.feed.getPostThread"
 #: What a session may do, as its token says (atproto.com/specs/xrpc): by an app password, by one that may also read direct
 #: messages, by the account's own password.
 APP_PASSWORD, PRIVILEGED, OWN_PASSWORD = "com.atproto.appPass", "com.atproto.appPassPrivileged", "com.atproto.access"
+_ADDRESS = re.compile(r"at://[^/]+/[^/]+/[^/]+")
 IMAGES = "https://cdn.bsky.app/img/feed_fullsize/plain"
 
 
@@ -153,6 +163,8 @@ class _Walk:
     token: str | None = None
     top: str | None = None
     floor: str | None = None
+    low: str | None = None  # the oldest time met so far
+    idle: int = 0  # pages in a row that went no further down
 
     @classmethod
     def resumed(cls, kept: Any) -> _Walk:
@@ -173,25 +185,31 @@ class _Walk:
         """Neither known nor below the floor, where a page that reaches below it ends in known posts."""
         return native_id not in self.seen and (self.floor is None or time is None or time >= self.floor)
 
-    def turned(self, token: str | None, met: Mapping[str, str], *, stop: bool) -> _Walk:
-        """After a page with the items ``met`` (id -> time): on with ``token``, or arrived."""
+    def turned(self, token: str | None, met: Mapping[str, str], *, now: datetime, stop: bool) -> _Walk:
+        """After a page with the items ``met`` (id -> time): on with ``token``, or arrived. A mark is never ahead of our
+        clock: it would hide everything that is filed until then."""
         oldest, newest = min(met.values(), default=None), max(met.values(), default=None)
-        top = max(filter(None, (self.top, newest)), default=None)
+        top = max(filter(None, (self.top, min(newest, _iso(now)) if newest else None)), default=None)
+        low = min(filter(None, (self.low, oldest)), default=None)
+        idle = self.idle + 1 if low == self.low else 0
         following = _token_with_ties(token, one_time=oldest == newest)
-        walk = replace(self, top=top, token=following, seen=self._still_needed({**self.seen, **met}, top, oldest))
+        seen = self._still_needed({**self.seen, **met}, top, oldest)
+        walk = replace(self, top=top, token=following, low=low, idle=idle, seen=seen)
+        arrived = replace(walk, token=None, top=None, floor=None, low=None, idle=0)
         below = oldest is not None and self.floor is not None and oldest < self.floor
         if token is None or stop or below:
             mark = max(filter(None, (self.mark, top)), default=None)
             since = self.since or (oldest if token is not None and oldest is not None else BEGINNING)
-            return replace(walk, token=None, top=None, floor=None, mark=mark, since=since)
-        if following == self.token:
-            # paging in a circle: read again from the old mark rather than lose something
-            return replace(walk, token=None, top=None, floor=None)
+            return replace(arrived, mark=mark, since=since)
+        if following == self.token or idle >= IDLE_PAGES:
+            return arrived  # paging in a circle: read again from the old mark rather than lose something
         return walk
 
     def _still_needed(self, seen: Mapping[str, str], top: str | None, edge: str | None) -> Mapping[str, str]:
         """The next walk's overlap, the last one's, and the ties at the edge of this page."""
-        ranges = [(_back(time, OVERLAP), time) for time in (top, self.mark) if time] + ([(edge, edge)] if edge else [])
+        ranges = [(_back(self.mark, OVERLAP), self.mark)] if self.mark else []
+        ranges += [(_back(top, OVERLAP), END)] if top else []
+        ranges += [(edge, edge)] if edge else []
         wanted = [item for item in seen.items() if any(low <= item[1] <= high for low, high in ranges)]
         return dict(sorted(wanted, key=lambda item: item[1], reverse=True)[:MOST_SEEN])
 
@@ -286,6 +304,11 @@ class BlueskyConnector:
         return cls(context)
 
     @property
+    def clock_ahead(self) -> timedelta | None:
+        ahead: timedelta | None = self._session.ahead
+        return ahead
+
+    @property
     def threads_add_nothing(self) -> bool:
         return False
 
@@ -315,7 +338,7 @@ class BlueskyConnector:
         from atproto_core.exceptions import AtProtocolError
 
         try:
-            return _text_or_none(Session.decode(self._session_text or "").access_jwt_payload.scope)
+            return kit.text_or_none(Session.decode(self._session_text or "").access_jwt_payload.scope)
         except (AtProtocolError, ValueError):
             return None  # a server that makes its tokens in another way
 
@@ -393,12 +416,12 @@ class BlueskyConnector:
             if walk.token is None:
                 raise
             # the network forgot its own token: from the top again, with what was already handed out left out
-            return replace(walk, token=None, top=None, floor=None), [], []
+            return replace(walk, token=None, top=None, floor=None, low=None, idle=0), [], []
         met = _times(items)
         if isinstance(items, list):
-            items = [item for item in items if walk.wants(_uri(item), met.get(_uri(item) or ""))]
+            items = [item for item in items if walk.wants(_uri(item), _times([item]).get(_uri(item) or ""))]
         posts, bad = kit.read_items(items, self._post, id_key="uri")
-        return walk.turned(token, met, stop=first), posts, bad
+        return walk.turned(token, met, now=self._clock.now(), stop=first), posts, bad
 
     def _notifications(self, token: str | None) -> tuple[object, str | None]:
         answer = self._read(
@@ -411,8 +434,11 @@ class BlueskyConnector:
         )
         items = answer.get("notifications")
         if isinstance(items, list):
-            items = [item for item in items if not isinstance(item, dict) or str(item.get("reason")) in REASONS]
-        return items, _text_or_none(answer.get("cursor"))
+            # what a server sends that knows no ``reasons``; a reason that nobody knows does not make a post vanish
+            items = [
+                item for item in items if not isinstance(item, dict) or str(item.get("reason")) not in OTHER_REASONS
+            ]
+        return items, kit.text_or_none(answer.get("cursor"))
 
     def _own_posts(self, token: str | None) -> tuple[object, str | None]:
         answer = self._read(
@@ -427,7 +453,7 @@ class BlueskyConnector:
             # an entry with a reason is a repost, or a post pinned to the top
             entries = [item for item in items if isinstance(item, dict) and not item.get("reason")]
             items = [entry["post"] for entry in entries if "post" in entry]
-        return items, _text_or_none(answer.get("cursor"))
+        return items, kit.text_or_none(answer.get("cursor"))
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         ids = [post.native_id for post in posts]
@@ -436,7 +462,7 @@ class BlueskyConnector:
             part = ids[start : start + LOOKUP_SIZE]
             views = self._read("app.bsky.feed.getPosts", uris=part).get("posts")
             read, _ = kit.read_items(views, self._post, id_key="uri")
-            state.update({post.native_id: post for post in read})
+            state.update({post.native_id: post for post in read if post.native_id in part})
             for native_id in part:
                 if native_id not in state and (gone := self._gone(native_id)) is not None:
                     state[native_id] = gone
@@ -496,9 +522,9 @@ class BlueskyConnector:
             answer = self._read("app.bsky.feed.getPostThread", uri=post.native_id, depth=0, parentHeight=0)
         except _Absent:
             return RefusalReason.GONE, "The post is deleted."
-        node = _object(answer.get("thread"))
-        view = _object(node.get("post"))
-        viewer = _object(_object((view or node).get("author")).get("viewer"))
+        node = kit.mapping(answer.get("thread"))
+        view = kit.mapping(node.get("post"))
+        viewer = kit.mapping(kit.mapping((view or node).get("author")).get("viewer"))
         if viewer.get("blockedBy"):
             return RefusalReason.BLOCKED, "The author blocked the profile."
         if viewer.get("blocking") or viewer.get("blockingByList") or node.get("blocked"):
@@ -508,7 +534,7 @@ class BlueskyConnector:
         if not view:
             # no answer at all, and no reason to give up for good
             raise Unreachable("the thread's form is not understood.", resource=self._resource)
-        if _object(view.get("viewer")).get("replyDisabled"):
+        if kit.mapping(view.get("viewer")).get("replyDisabled"):
             return RefusalReason.REPLIES_DISABLED, "The author closed the replies."
         return None
 
@@ -560,7 +586,7 @@ class BlueskyConnector:
             raise CannotTell(error.what, resource=self._resource) from None
         if record is None:
             return None
-        if _in_reply_to(record) != post.native_id:
+        if kit.mapping(kit.mapping(record.get("reply")).get("parent")).get("uri") != post.native_id:
             raise CannotTell(f"{uri} is no reply to {post.native_id}.", resource=self._resource)
         return Receipt(native_id=uri, published_at=_moment_or_none(record.get("createdAt")), permalink=_permalink(uri))
 
@@ -612,16 +638,18 @@ class BlueskyConnector:
         method = urlsplit(response.request.url or "").path.rpartition("/")[2]
         scope = _scope(method)
         stops = scope if scope in {"read", "write"} else ""
-        self._quota.note_headers(scope, response.headers, prefix="ratelimit-", stops=stops)
+        now = self._clock.now()
+        self._quota.note_headers(scope, response.headers, now=now, prefix="ratelimit-", stops=stops)
         status = response.status_code
         if status < 400:
             return
         name, words = _complaint(response)
         answered = f"the network answered {status} ({kit.quoted(name or 'no reason')})"
         said = kit.sentence(f"{answered}: {kit.quoted(words or 'no words')}")
-        if status == 429:
-            until = kit.reset_at(response.headers.get("ratelimit-reset"), now=self._clock.now())
-            raise RateLimited(said, until=until, scope=scope, resource=self._resource)
+        if status in kit.TOO_MANY:
+            until = kit.reset_at(response.headers.get("ratelimit-reset"), now=now)
+            # reading is counted by the address that asks, together with all the rest; only writing has points of its own
+            raise RateLimited(said, until=until, scope="write" if scope == "write" else "all", resource=self._resource)
         if name in {"AccountTakedown", "AccountDeactivated", "AccountSuspended"}:
             next_step = "Look into the account in the network's app."
             raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
@@ -662,7 +690,10 @@ class BlueskyConnector:
         with self._signing_in:
             if self._me is not None and self._session_text != stale:
                 return
-            secrets = kit.opened_secrets(self._context, self.credential_parts, public=(RENEWED_FOR,))
+            secrets = kit.stored_anew(self._context, self.credential_parts, public=(RENEWED_FOR,))
+            if secrets is None:
+                next_step = f"Connect the profile again: social connect {self.kind}"
+                raise CredentialsExpired("the credential cannot be read.", resource=self._resource, next_step=next_step)
             kept = secrets.get(RENEWED_PART)
             if kept and kept != stale and secrets.get(RENEWED_FOR) == self._belongs_to and self._adopted(kept):
                 return
@@ -692,19 +723,20 @@ class BlueskyConnector:
     def _session_changed(self, event: SessionEvent, session: Session) -> None:
         """Called by the SDK before the first use of new tokens."""
         kit.guard([session.access_jwt, session.refresh_jwt])
+        account = Author(native_id=kit.identifier(session.did, "did"), handle=kit.text_or_none(session.handle))
         # the SDK would now go to whatever server the account's DID document names
         self._client.update_base_url(self._settings.base_url)
         if event.value != "import":
             parts = {RENEWED_PART: session.encode(), RENEWED_FOR: self._belongs_to}
             self._context.credentials.save(self._context.credential, parts)
-        self._me = Author(native_id=session.did, handle=session.handle)
+        self._me = account
 
     # --- items --------------------------------------------------------------------------------------------------------
 
     def _post(self, item: Mapping[str, Any]) -> FetchedPost:
         """A notification or a post view: both have ``uri cid author record indexedAt``."""
         me = self.identity()
-        uri, cid = kit.words(item.get("uri"), "uri"), kit.words(item.get("cid"), "cid")
+        uri, cid = _address(item.get("uri")), kit.identifier(item.get("cid"), "cid")
         record = item.get("record")
         if not isinstance(record, dict) or not isinstance(record.get("text"), str):
             raise ValueError("the post has no text")
@@ -718,16 +750,16 @@ class BlueskyConnector:
             revision=cid,
             author=me if ours else author,
             text=record["text"],
-            created_at=kit.moment(item.get("indexedAt")),
-            thread_root=_text_or_none(root.get("uri")) or uri,
+            created_at=kit.written_at(item.get("indexedAt"), now=self._clock.now()),
+            thread_root=_address(root["uri"]) if root.get("uri") else uri,
             kind=PostKind.OWN if ours else kind,
             in_reply_to=_in_reply_to(record),
             summoned=not ours and kind is not PostKind.REPLY,
             ours=ours,
             permalink=_permalink(uri),
-            language_hint=_text_or_none(languages[0]) if isinstance(languages, list) and languages else None,
+            language_hint=kit.language_or_none(languages[0]) if isinstance(languages, list) and languages else None,
             media=_media(record.get("embed"), author.native_id),
-            native={"cid": cid, "root_cid": _text_or_none(root.get("cid")) or cid},
+            native={"cid": cid, "root_cid": kit.identifier(root["cid"], "the root's cid") if root.get("cid") else cid},
             raw=kit.small(item),
         )
 
@@ -822,7 +854,7 @@ def _token_with_ties(token: str | None, *, one_time: bool) -> str | None:
 
 
 def _uri(item: object) -> str | None:
-    return _text_or_none(item.get("uri")) if isinstance(item, dict) else None
+    return kit.text_or_none(item.get("uri")) if isinstance(item, dict) else None
 
 
 def _times(items: object) -> dict[str, str]:
@@ -835,14 +867,6 @@ def _times(items: object) -> dict[str, str]:
     return found
 
 
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _permalink(uri: str) -> str:
     author, _, key = uri.removeprefix("at://").split("/")
     return f"https://bsky.app/profile/{author}/post/{key}"
@@ -851,13 +875,13 @@ def _permalink(uri: str) -> str:
 def _author(told: object) -> Author:
     if not isinstance(told, dict):
         raise ValueError("the post has no author")
-    did = kit.words(told.get("did"), "the author's did")
+    did = kit.identifier(told.get("did"), "the author's did")
     labels = told.get("labels")
     return Author(
         native_id=did,
         # the network's own word for a handle that does not lead back to the account
-        handle=None if told.get("handle") == "handle.invalid" else _text_or_none(told.get("handle")),
-        display_name=_text_or_none(told.get("displayName")),
+        handle=None if told.get("handle") == "handle.invalid" else kit.text_or_none(told.get("handle")),
+        display_name=kit.text_or_none(told.get("displayName")),
         is_bot=any(
             isinstance(label, dict) and label.get("val") == "bot" and label.get("src") == did
             for label in (labels if isinstance(labels, list) else ())
@@ -872,7 +896,16 @@ def _reference(record: Mapping[str, Any], which: str) -> Mapping[str, Any]:
 
 
 def _in_reply_to(record: Mapping[str, Any]) -> str | None:
-    return _text_or_none(_reference(record, "parent").get("uri"))
+    uri = _reference(record, "parent").get("uri")
+    return _address(uri) if uri else None
+
+
+def _address(value: object) -> str:
+    """An ``at://`` address of a record. Raises ``ValueError``."""
+    uri = kit.identifier(value, "an address")
+    if not _ADDRESS.fullmatch(uri):
+        raise ValueError(f"an address of a record was expected, got {kit.quoted(uri, 80)}")
+    return uri
 
 
 def _kind(record: Mapping[str, Any], me: str) -> PostKind:
@@ -908,11 +941,11 @@ def _media(embed: object, author: str) -> tuple[Media, ...]:
             link = (image.get("image") or {}).get("ref") or {}
             cid = link.get("$link") if isinstance(link, dict) else None
             url = f"{IMAGES}/{author}/{cid}" if cid else None
-            found.append(Media(kind=MediaKind.IMAGE, url=url, description=_text_or_none(image.get("alt"))))
+            found.append(Media(kind=MediaKind.IMAGE, url=url, description=kit.text_or_none(image.get("alt"))))
     if isinstance(embed.get("video"), dict):
-        found.append(Media(kind=MediaKind.VIDEO, description=_text_or_none(embed.get("alt"))))
+        found.append(Media(kind=MediaKind.VIDEO, description=kit.text_or_none(embed.get("alt"))))
     external = embed.get("external")
     if isinstance(external, dict):
-        link_to, title = _text_or_none(external.get("uri")), _text_or_none(external.get("title"))
+        link_to, title = kit.text_or_none(external.get("uri")), kit.text_or_none(external.get("title"))
         found.append(Media(kind=MediaKind.LINK, url=link_to, description=title))
     return tuple(found)

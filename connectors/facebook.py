@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import logging
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -79,8 +80,11 @@ COMMENTS_OF_POST = (
 COMMENTS_PAGE = 100
 #: Comments since a customer's post that are looked through for our answer: ten pages.
 THREAD_PAGES = 10
-#: A walk back to a water mark that is longer goes in a circle: 20,000 comments.
+#: A walk through the past that is longer goes in a circle: 20,000 comments.
 LONGEST_WALK = 200
+#: So many pages in a row that bring nothing older go in a circle, whatever their places look like. Times have whole seconds
+#: here, so a storm may fill some pages with one of them: this is a thousand comments of one second.
+IDLE_PAGES = 10
 #: Posts of an edge that a page of history brings, each with its newest comments.
 HISTORY_POSTS = 25
 #: An old post may have comments of the time that is read: so much older ones are looked under.
@@ -119,6 +123,8 @@ DUPLICATE = 506
 ALIAS_UNKNOWN = 803
 INVALID = 100
 MISSING_SUBCODE = 33
+#: What may be shown of a credential.
+PUBLIC_PARTS = ("app_id",)
 #: What a page token needs; the first is for the list of pages that the set-up offers.
 PERMISSIONS = ("pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement")
 #: What somebody must be allowed to do on a page so that their token may answer comments.
@@ -200,6 +206,20 @@ class _Mark:
         return cls(since=datetime.fromtimestamp(kept["since"], UTC), seen=seen)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """How a walk came to its present page. ``low``: the oldest time met (seconds since 1970); ``idle``: pages in a row that
+    brought nothing older."""
+
+    after: str | None = None
+    pages: int = 0
+    low: int | None = None
+    idle: int = 0
+
+
+BEGINNING = _Came()
+
+
 @dataclass(slots=True)
 class _Round:
     """One ``fetch`` in the making: what was read, the marks as they become, the walks that are not at their end."""
@@ -247,9 +267,18 @@ class _Round:
         oldest = min(times.values(), default=None)
         return page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
 
-    def walk_on(self, name: str, mark: _Mark, page: _Items, pages: int) -> None:
-        """Go on behind ``page`` in the next call, back to ``mark`` as it was before this walk."""
-        self.pending.append({"edge": name, "after": page.after, "mark": mark.to_json(), "pages": pages})
+    def walk_on(self, name: str, mark: _Mark, page: _Items, came: _Came) -> None:
+        """Go on behind ``page`` in the next call, back to ``mark`` as it was before this walk; unless that goes in a circle:
+        then the next round begins again from the old mark, rather than lose something."""
+        low = min((int(post.created_at.timestamp()) for post in page.posts), default=None)
+        idle = came.idle + 1 if low is None or (came.low is not None and low >= came.low) else 0
+        if page.after == came.after or idle >= IDLE_PAGES:
+            log.error("the pages of %s go in a circle after %d; they are read again.", name, came.pages + 1)
+            self.marks[name] = mark
+            return
+        low = min(filter(None, (low, came.low)), default=None)
+        walk = {"edge": name, "after": page.after, "mark": mark.to_json(), "pages": came.pages + 1}
+        self.pending.append({**walk, "low": low, "idle": idle})
 
     def _kept(self) -> list[str]:
         """The edges and the posts that were touched last: a post that is not watched any more may come back."""
@@ -348,14 +377,10 @@ class FacebookConnector:
 
         self._settings = kit.opened_settings(FacebookSettings, context, self.kind)
         self._options = kit.opened_options(FacebookOptions, context)
-        secrets = kit.opened_secrets(context, self.credential_parts, public=("app_id",))
+        secrets = kit.opened_secrets(context, self.credential_parts, public=PUBLIC_PARTS)
+        self._context = context
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
-        token = secrets["access_token"]
-        # proves with every call that the token is used by the app that it was made for
-        self._proof = hmac.new(secrets["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
-        kit.guard([self._proof])
-        self._app = (secrets["app_id"], secrets["app_secret"]) if secrets.get("app_id") else None
         self._quota = kit.QuotaBook()
         self._pause: tuple[str, datetime] | None = None
         self._regained: dict[str, datetime | None] = {}  # as the network told it, by limit
@@ -364,9 +389,30 @@ class FacebookConnector:
         self._session: NetworkSession = NetworkSession(
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
         )
-        self._graph = facebook.GraphAPI(access_token=token, session=self._session)
+        self._graph = facebook.GraphAPI(session=self._session)
         # the constructor only knows versions up to 3.1
         self._graph.version = self._settings.graph_version
+        self._renewing = threading.Lock()
+        self._duplicates: set[str] = set()
+        self._use(secrets)
+
+    def _use(self, secrets: Mapping[str, str]) -> None:
+        token = self._graph.access_token = secrets["access_token"]
+        # proves with every call that the token is used by the app that it was made for
+        self._proof = hmac.new(secrets["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
+        kit.guard([self._proof])
+        self._app = (secrets["app_id"], secrets["app_secret"]) if secrets.get("app_id") else None
+
+    def _renewed_by_a_person(self, stale: str) -> bool:
+        """Whether another token than ``stale`` lies in the credential by now; it is used from here on."""
+        with self._renewing:
+            if self._graph.access_token != stale:
+                return True
+            stored = kit.stored_anew(self._context, self.credential_parts, public=PUBLIC_PARTS)
+            if stored is None or stored["access_token"] == stale:
+                return False
+            self._use(stored)
+            return True
 
     @classmethod
     def open(cls, context: ConnectorContext) -> FacebookConnector:
@@ -468,6 +514,10 @@ class FacebookConnector:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     @property
+    def clock_ahead(self) -> timedelta | None:
+        return self._session.ahead
+
+    @property
     def threads_add_nothing(self) -> bool:
         return False
 
@@ -479,7 +529,7 @@ class FacebookConnector:
     def _who(self) -> Author:
         page = self._object("me", "id,name,username")
         native_id = str(page.get("id") or "")
-        if not native_id.isdecimal():
+        if not (native_id.isascii() and native_id.isdecimal()):
             raise Unreachable("the network did not say who we are.", resource=self._resource)
         if self._options.page_id not in {None, native_id}:
             raise CredentialsExpired(
@@ -487,7 +537,8 @@ class FacebookConnector:
                 resource=self._resource,
                 next_step="Connect the profile with a token of its own page.",
             )
-        return Author(native_id=native_id, handle=page.get("username"), display_name=page.get("name"))
+        handle, name = kit.text_or_none(page.get("username")), kit.text_or_none(page.get("name"))
+        return Author(native_id=native_id, handle=handle, display_name=name)
 
     def fetch(self, cursor: Cursor | None) -> Page:
         """A round over the edges; where one holds more news than a page, the next calls walk on before a new round."""
@@ -509,10 +560,11 @@ class FacebookConnector:
         older = turn.slid_off(self._clock.now() - WATCHED_FOR)
         found = self._objects(older, COMMENTS_OF_POST)
         for post_id in older:
-            if post_id in found:
-                comments = self._embedded(post_id, found[post_id].get("comments"))
+            post = found.get(post_id)
+            if isinstance(post, dict):
+                comments = self._embedded(post_id, post.get("comments"))
                 self._take_comments(turn, post_id, turn.mark(post_id), comments)
-            else:
+            elif post_id in found:
                 del turn.marks[post_id]
         turn.looked_back = self._clock.now()
 
@@ -522,32 +574,29 @@ class FacebookConnector:
 
     def _walk_on(self, turn: _Round, walk: Mapping[str, Any]) -> None:
         mark = _Mark.from_json(walk["mark"])
-        edge, after, pages = walk["edge"], walk["after"], walk["pages"]
+        edge, after = walk["edge"], walk["after"]
+        came = _Came(after=after, pages=walk["pages"], low=walk.get("low"), idle=walk.get("idle", 0))
         if edge in EDGES:
             page = self._posts(edge, limit=self._options.watched_posts, after=after)
+            self._take_posts(turn, edge, mark, page, came)
         else:
-            page = self._comments(edge, after=after)
-        if page.after == after or pages >= LONGEST_WALK:
-            log.error("%s: the pages of %s go in a circle after %d; the walk ends here.", self._resource, edge, pages)
-            page = replace(page, after=None)
-        take = self._take_posts if edge in EDGES else self._take_comments
-        take(turn, edge, mark, page, pages + 1)
+            self._take_comments(turn, edge, mark, self._comments(edge, after=after), came)
 
-    def _take_posts(self, turn: _Round, edge: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
+    def _take_posts(self, turn: _Round, edge: str, mark: _Mark, page: _Items, came: _Came = BEGINNING) -> None:
         # our own old posts are of no interest, so that edge is never walked
         if turn.take(edge, mark, page) and edge != "published_posts":
-            turn.walk_on(edge, mark, page, pages)
+            turn.walk_on(edge, mark, page, came)
         born = {post.native_id: post.created_at for post in page.posts}
         for item in page.raw:
-            post_id = item.get("id")
-            if isinstance(post_id, str):
+            post_id = kit.identifier_or_none(item.get("id"))
+            if post_id is not None:
                 turn.on_page.add(post_id)
                 comments = self._embedded(post_id, item.get("comments"))
                 self._take_comments(turn, post_id, turn.mark(post_id, born.get(post_id)), comments)
 
-    def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, pages: int = 1) -> None:
+    def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, came: _Came = BEGINNING) -> None:
         if turn.take(post_id, mark, page):
-            turn.walk_on(post_id, mark, page, pages)
+            turn.walk_on(post_id, mark, page, came)
 
     def _posts(self, edge: str, *, limit: int, after: str | None = None) -> _Items:
         fields = f"{POST_FIELDS},{COMMENTS_OF_POST}"
@@ -558,7 +607,7 @@ class FacebookConnector:
     def _embedded(self, post_id: str, listed: object) -> _Items:
         """The comments that came with a post; broken ones must not block the other posts."""
         try:
-            return self._read_page({} if listed is None else listed, self._comment_of(post_id))
+            return self._read_page({"data": []} if listed is None else listed, self._comment_of(post_id))
         except Unreachable as error:
             broken = Quarantined(native_id=f"{post_id}/comments", reason=error.what, raw=repr(listed)[:1000])
             return _Items(posts=(), quarantined=(broken,), raw=(), after=None)
@@ -569,15 +618,16 @@ class FacebookConnector:
         return self._read_page(answer, self._comment_of(post_id or node))
 
     def _read_page(self, answer: Any, read: Callable[[Mapping[str, Any]], FetchedPost]) -> _Items:
-        if not isinstance(answer, dict):
+        # an empty page says so: one without a list is none, and "nothing there" would be a guess
+        items = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(items, list):
             raise Unreachable("a page of items was expected.", resource=self._resource)
-        items = answer.get("data")
         posts, quarantined = kit.read_items(items, read)
         paging = kit.mapping(answer.get("paging"))
         # "next" is an address with the token in it: only the place is taken from the answer
         told = kit.mapping(paging.get("cursors")).get("after") if paging.get("next") else None
         after = told if isinstance(told, str) and told else None
-        raw = [item for item in items or () if isinstance(item, dict)]
+        raw = [item for item in items if isinstance(item, dict)]
         return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
 
     def history(self, since: datetime, cursor: Cursor | None) -> Page:
@@ -619,8 +669,8 @@ class FacebookConnector:
         page = self._posts(node, limit=HISTORY_POSTS, after=after)
         found, more = [page], []
         for item in page.raw:
-            post_id = item.get("id")
-            if isinstance(post_id, str):
+            post_id = kit.identifier_or_none(item.get("id"))
+            if post_id is not None:
                 comments = self._embedded(post_id, item.get("comments"))
                 found.append(comments)
                 more += self._further({"node": post_id, "after": None, "pages": 0}, comments, since)
@@ -642,29 +692,32 @@ class FacebookConnector:
         for node, fields in (("comment", COMMENT_FIELDS), ("post", POST_FIELDS)):
             refs = {post.native_id: post for post in posts if post.native.get("node", "comment") == node}
             found = self._objects(list(refs), fields)
-            for native_id, ref in refs.items():
-                if native_id not in found:
+            for native_id, item in found.items():
+                if item is None:
                     state[native_id] = Gone(native_id=native_id)
                     continue
+                ref = refs[native_id]
                 read = self._comment_of(ref.thread_root) if node == "comment" else self._post_of(ref.kind)
-                state.update({post.native_id: post for post in kit.read_items([found[native_id]], read)[0]})
+                now = kit.read_items([item], read)[0]
+                state.update({post.native_id: post for post in now if post.native_id == native_id})
         if any(isinstance(found, Gone) for found in state.values()):
             # the network gives one answer for "deleted" and "you may not see it": without this look, a lost permission
             # would read as if every customer had deleted everything
             self._call(self._graph.get_connections, self.identity().native_id, "published_posts", fields="id", limit=1)
         return state
 
-    def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any]]:
-        """What exists of ``ids``. One missing id spoils a whole answer, so such a batch is halved."""
+    def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any] | None]:
+        """What the network says of ``ids``, ``None`` for those that it does not have. One missing id spoils a whole answer,
+        so such a batch is halved."""
         if not ids:
             return {}
         if len(ids) <= IDS_AT_ONCE:
             try:
                 answer = self._call(self._graph.get_objects, list(ids), fields=fields)
-                return {native_id: item for native_id, item in answer.items() if native_id in ids}
+                return {native_id: item for native_id, item in answer.items() if native_id in ids and item is not None}
             except _Missing:
                 if len(ids) == 1:
-                    return {}
+                    return {ids[0]: None}
         half = (len(ids) + 1) // 2
         return {**self._objects(ids[:half], fields), **self._objects(ids[half:], fields)}
 
@@ -711,19 +764,35 @@ class FacebookConnector:
 
     def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
         """The network knows no idempotency key: after an ``Uncertain`` only ``find_own_reply`` can tell."""
-        created = self._call(self._graph.put_object, post.native_id, "comments", message=text)
-        if not created.get("id"):
+        token = self._graph.access_token
+        try:
+            created = self._once(self._graph.put_object, post.native_id, "comments", message=text)
+        except CredentialsExpired:
+            if not self._renewed_by_a_person(token):
+                raise
+            told = "the token had ended and was renewed; nothing was published."
+            raise Unreachable(told, resource=self._resource) from None
+        except kit.Duplicate:
+            self._duplicates.add(key)
+            raise
+        native_id = kit.identifier_or_none(created.get("id"))
+        if native_id is None:
             raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
-        native_id = str(created["id"])
         return Receipt(native_id=native_id, permalink=_permalink(native_id))
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
+        found = None
         try:
-            return self._own_reply(post, text)
+            found = self._own_reply(post, text)
+            problem = (
+                "the network calls it a duplicate, and it is not to be seen here." if key in self._duplicates else ""
+            )
         except _Missing as error:
             # deleted with our answer in it, or hidden from this token for a while: not "surely absent"
-            problem = CannotTell(error.what, resource=self._resource)
-        raise problem
+            problem = error.what
+        if found is None and problem:
+            raise CannotTell(problem, resource=self._resource)
+        return found
 
     def _own_reply(self, post: PostRef, text: str) -> Receipt | None:
         doubtful = False
@@ -745,6 +814,16 @@ class FacebookConnector:
         return self._call(self._graph.get_object, native_id, fields=fields)
 
     def _call(self, call: Callable[..., Any], *args: Any, **params: Any) -> Mapping[str, Any]:
+        """A read, repeated once where a person renewed the credential meanwhile."""
+        token = self._graph.access_token
+        try:
+            return self._once(call, *args, **params)
+        except CredentialsExpired:
+            if not self._renewed_by_a_person(token):
+                raise
+        return self._once(call, *args, **params)
+
+    def _once(self, call: Callable[..., Any], *args: Any, **params: Any) -> Mapping[str, Any]:
         given = {name: value for name, value in params.items() if value is not None}
         answer: Mapping[str, Any] = call(*args, appsecret_proof=self._proof, **given)
         return answer
@@ -765,7 +844,7 @@ class FacebookConnector:
         if answer is None:
             return
         error = answer.get("error")
-        if isinstance(error, dict):
+        if isinstance(error, dict) and not (publishes and response.status_code < 400):  # else both yes and no
             raise self._problem(error, publishes)
         if error:
             told = "the network reported an error without saying which."
@@ -774,25 +853,27 @@ class FacebookConnector:
         response.headers["content-type"] = "application/json"
 
     def _problem(self, error: Mapping[str, Any], publishes: bool) -> ConnectorError:
-        code, subcode = error.get("code"), error.get("error_subcode")
+        code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
         said = kit.sentence(f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}")
         at = self._resource
         if code in TRANSIENT or (error.get("is_transient") is True and code not in THROTTLED):
             return kit.lost(said, publishes=publishes, resource=at)
         if code in THROTTLED:
-            return RateLimited(said, until=self._regained_at(), scope="write" if publishes else "read", resource=at)
+            # every one of its limits counts all calls
+            return RateLimited(said, until=self._regained_at(), scope="all", resource=at)
         if code in TOKEN:
-            why = TOKEN_SUBCODES.get(subcode if isinstance(subcode, int) else 0)
+            why = TOKEN_SUBCODES.get(subcode or 0)
             again = f"Connect the profile again: social connect {self.kind}"
             return CredentialsExpired(kit.sentence(why or said), resource=at, next_step=again)
+        if code is None:
+            return kit.lost(said, publishes=publishes, resource=at)
         missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
         if not publishes:
             if code in PERMISSION or code == ABUSE:
                 return CredentialsExpired(said, resource=at, next_step="Give the page token its permissions back.")
             return (_Missing if missing else _Invalid if code == INVALID else Unreachable)(said, resource=at)
         if code == DUPLICATE:
-            # our own first attempt may be the original, so this is no "no"
-            return Uncertain(said, resource=at)
+            return kit.Duplicate(said, resource=at)
         if missing:
             return Refused(said, reason=RefusalReason.GONE, resource=at)
         if code == ABUSE:
@@ -806,7 +887,9 @@ class FacebookConnector:
         now = self._clock.now()
         for scope, usage in _usages(headers):
             numbers = (usage.get(name) for name in ("call_count", "total_time", "total_cputime"))
-            used = max((float(number) for number in numbers if isinstance(number, int | float)), default=None)
+            # a percentage: "nan" compares with nothing, and beyond some hundreds it only means "too much"
+            told = (number for number in numbers if isinstance(number, int | float) and number == number)
+            used = max((float(min(max(number, 0), 1000)) for number in told), default=None)
             if used is None:
                 continue
             minutes = usage.get("estimated_time_to_regain_access")
@@ -838,30 +921,31 @@ class FacebookConnector:
         return lambda item: self._post(item, kind)
 
     def _comment(self, item: Mapping[str, Any], post_id: str) -> FetchedPost:
-        native_id = kit.words(item.get("id"), "id")
+        native_id = kit.identifier(item.get("id"), "id")
         author, text = _author(item, native_id), _text(item)
         ours = author.native_id == self.identity().native_id
-        parent = (item.get("parent") or {}).get("id")
+        above = item.get("parent")
+        parent = kit.identifier(above.get("id"), "the parent's id") if above else None
         tagged = {str(tag.get("id")) for tag in item.get("message_tags") or ()}
         return FetchedPost(
             native_id=native_id,
             revision=_fingerprint(text),
             author=author,
             text=text,
-            created_at=kit.moment(item.get("created_time")),
+            created_at=kit.written_at(item.get("created_time"), now=self._clock.now()),
             thread_root=post_id,
             kind=PostKind.OWN if ours else PostKind.COMMENT,
             in_reply_to=parent or post_id,
             summoned=not ours and self.identity().native_id in tagged,
             ours=ours,
-            permalink=item.get("permalink_url") or _permalink(native_id),
+            permalink=kit.text_or_none(item.get("permalink_url")) or _permalink(native_id),
             media=_attachment(item),
             native={"node": "comment", "parent": parent},
             raw=kit.small(item),
         )
 
     def _post(self, item: Mapping[str, Any], kind: PostKind) -> FetchedPost:
-        native_id = kit.words(item.get("id"), "id")
+        native_id = kit.identifier(item.get("id"), "id")
         author, text = _author(item, native_id), _text(item)
         ours = author.native_id == self.identity().native_id or kind is PostKind.OWN
         picture = item.get("full_picture")
@@ -870,12 +954,12 @@ class FacebookConnector:
             revision=_fingerprint(text),
             author=author if author.native_id != self.identity().native_id else self.identity(),
             text=text,
-            created_at=kit.moment(item.get("created_time")),
+            created_at=kit.written_at(item.get("created_time"), now=self._clock.now()),
             thread_root=native_id,
             kind=PostKind.OWN if ours else kind,
             summoned=kind is PostKind.TAGGED,
             ours=ours,
-            permalink=item.get("permalink_url") or _permalink(native_id),
+            permalink=kit.text_or_none(item.get("permalink_url")) or _permalink(native_id),
             media=(Media(kind=MediaKind.IMAGE, url=picture),) if isinstance(picture, str) and picture else (),
             native={"node": "post"},
             raw=kit.small({name: value for name, value in item.items() if name != "comments"}),
@@ -892,7 +976,8 @@ def _author(item: Mapping[str, Any], native_id: str) -> Author:
     if not isinstance(told, dict) or not told.get("id"):
         # the account is deleted or hides itself; one unknown must not be taken for another
         return Author(native_id=f"unknown:{native_id}", deleted=True)
-    return Author(native_id=str(told["id"]), display_name=told.get("name"))
+    native_id = kit.identifier(str(told["id"]), "the author's id")
+    return Author(native_id=native_id, display_name=kit.text_or_none(told.get("name")))
 
 
 def _text(item: Mapping[str, Any]) -> str:
@@ -913,6 +998,10 @@ def _fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31 else None
+
+
 def _epoch(value: object) -> datetime | None:
     """Seconds since 1970; the network says 0 for never."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**33:
@@ -931,7 +1020,8 @@ def _attachment(item: Mapping[str, Any]) -> tuple[Media, ...]:
     shape = str(attachment.get("type", ""))
     kinds = {"photo": MediaKind.IMAGE, "sticker": MediaKind.IMAGE, "video": MediaKind.VIDEO, "share": MediaKind.LINK}
     kind = next((kind for word, kind in kinds.items() if word in shape), MediaKind.OTHER)
-    return (Media(kind=kind, url=attachment.get("url"), description=attachment.get("title")),)
+    url, title = kit.text_or_none(attachment.get("url")), kit.text_or_none(attachment.get("title"))
+    return (Media(kind=kind, url=url, description=title),)
 
 
 def _usages(headers: Mapping[str, str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -949,4 +1039,5 @@ def _usages(headers: Mapping[str, str]) -> Iterable[tuple[str, Mapping[str, Any]
         for listed in told.values():
             for usage in listed if isinstance(listed, list) else ():
                 if isinstance(usage, dict):
-                    yield f"business:{usage.get('type', 'unknown')}", usage
+                    what = kit.identifier_or_none(usage.get("type")) or "unknown"
+                    yield f"business:{what[:64]}", usage

@@ -21,6 +21,7 @@ from social.domain.errors import (
     ConfigurationError,
     ConnectorError,
     CredentialsExpired,
+    DyzurError,
     RateLimited,
     RefusalReason,
     Refused,
@@ -35,7 +36,15 @@ MAX_BODY = 10 * 1024 * 1024
 #: How long to stay away after a limit whose end the network did not tell (or told nonsense).
 DEFAULT_WAIT = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(hours=25)
+#: "Too many requests", and what networks said before there was a number for it.
+TOO_MANY = frozenset({420, 429})
 MAX_RAW = 16 * 1024
+#: Times outside these years are nonsense, and arithmetic with the very first and last ones overflows.
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+#: What a column of a database holds; a limit of a network's is far below.
+LARGEST_NUMBER = 2**31 - 1
+_IDENTIFIER = re.compile(r"[!-~]{1,1024}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 # --- secrets never reach a log line or an exception text --------------------------------------------------------------
 
@@ -123,7 +132,20 @@ def opened_secrets(context: ConnectorContext, required: Sequence[str], *, public
     return secrets
 
 
+def stored_anew(context: ConnectorContext, required: Sequence[str], *, public: Collection[str] = ()) -> Secrets | None:
+    """The credential as it is stored now: a person may have renewed it since it was opened. ``None`` where it cannot be
+    used; what is wrong with it is then the next start's to say."""
+    try:
+        return opened_secrets(context, required, public=public)
+    except DyzurError:
+        return None
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
+
+
+class Duplicate(Uncertain):
+    """The network says that these words stand there already. They may be our own first attempt, so this is no "no"."""
 
 
 def lost(what: str, *, publishes: bool, resource: str, next_step: str = "") -> ConnectorError:
@@ -149,7 +171,7 @@ def failure(
     said = sentence(f"the network answered {status}" + (f": {quoted(detail)}" if detail else ""))
     if status == 401:
         return CredentialsExpired(said, resource=resource, next_step="Connect the profile again: social connect")
-    if status == 429:
+    if status in TOO_MANY:
         until = retry_after(headers.get("retry-after"), now=now)
         return RateLimited(said, until=until, scope=scope, resource=resource)
     if status < 400 or status >= 500 or status in {408, 425}:
@@ -168,12 +190,12 @@ def failure(
 
 def reset_at(epoch: str | None, *, now: datetime, default: timedelta = DEFAULT_WAIT) -> datetime:
     """The end of a limit from a header with seconds since 1970; ``now + default`` where that is missing or nonsense."""
-    seconds = whole_number(epoch)
-    if seconds is not None and 0 <= seconds < 2**33:
-        told = datetime.fromtimestamp(seconds, UTC)
-        if now <= told <= now + LONGEST_WAIT:
-            return told
-    return now + default
+    told = _from_epoch(whole_number(epoch))
+    return told if told is not None and now <= told <= now + LONGEST_WAIT else now + default
+
+
+def _from_epoch(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 <= seconds < 2**33 else None
 
 
 def retry_after(value: str | None, *, now: datetime, default: timedelta = DEFAULT_WAIT) -> datetime:
@@ -181,12 +203,17 @@ def retry_after(value: str | None, *, now: datetime, default: timedelta = DEFAUL
     seconds = whole_number(value)
     if seconds is not None:
         return now + timedelta(seconds=seconds) if 0 <= seconds <= LONGEST_WAIT.total_seconds() else now + default
+    told = http_date(value)
+    return told if told is not None and now <= told <= now + LONGEST_WAIT else now + default
+
+
+def http_date(value: str | None) -> datetime | None:
+    """The time in a ``Date`` or ``Retry-After`` header, aware and in UTC; ``None`` for nonsense."""
     try:
         told = parsedate_to_datetime(value or "")
-    except ValueError:
-        return now + default
-    told = told if told.tzinfo else told.replace(tzinfo=UTC)
-    return told if now <= told <= now + LONGEST_WAIT else now + default
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 # --- limits as the network tells them ---------------------------------------------------------------------------------
@@ -203,15 +230,20 @@ class QuotaBook:
         with self._lock:
             self._seen[quota.scope] = quota
 
-    def note_headers(self, scope: str, headers: Mapping[str, str], *, prefix: str, stops: str = "") -> None:
+    def note_headers(
+        self, scope: str, headers: Mapping[str, str], *, now: datetime, prefix: str, stops: str = ""
+    ) -> None:
         """Read ``<prefix>limit``, ``<prefix>remaining``, ``<prefix>reset`` (seconds since 1970); skip broken ones."""
         limit, remaining, reset = (whole_number(headers.get(prefix + name)) for name in ("limit", "remaining", "reset"))
         if limit is None and remaining is None:
             return
-        resets_at = datetime.fromtimestamp(reset, UTC) if reset is not None and 0 <= reset < 2**33 else None
+        resets_at = _from_epoch(reset)
+        if resets_at is not None and resets_at > now + LONGEST_WAIT:
+            resets_at = None  # nobody waits for years because of one broken header
         used = None
         if limit and remaining is not None:
             used = round(100 * (1 - min(max(remaining, 0), limit) / limit), 1)
+        limit, remaining = _storable(limit), _storable(remaining)
         self.note(
             Quota(scope=scope, stops=stops, limit=limit, remaining=remaining, used_percent=used, resets_at=resets_at)
         )
@@ -246,7 +278,7 @@ def read_items(
         except Exception as error:  # noqa: BLE001 - whatever one item holds, the others must come through
             native_id = item.get(id_key) if isinstance(item, dict) else None
             reason = quoted(f"{type(error).__name__}: {error}")
-            bad.append(Quarantined(native_id=str(native_id) if native_id else None, reason=reason, raw=_shown(item)))
+            bad.append(Quarantined(native_id=identifier_or_none(native_id), reason=reason, raw=_shown(item)))
         else:
             posts[post.native_id, post.revision] = post
     return list(posts.values()), bad
@@ -260,10 +292,18 @@ def small(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def moment(text: object) -> datetime:
-    """An aware UTC time from ISO 8601 (``Z``, ``+0000`` and ``+00:00``). Raises ``ValueError``."""
+    """An aware UTC time from ISO 8601 (``Z``, ``+0000`` and ``+00:00``). Raises ``ValueError``, also for absurd years."""
     if not isinstance(text, str):
         raise ValueError(f"a time was expected, not {type(text).__name__}")
-    return require_aware(datetime.fromisoformat(text), "time").astimezone(UTC)
+    told = require_aware(datetime.fromisoformat(text), "time")
+    if not FIRST_YEAR <= told.year <= LAST_YEAR:
+        raise ValueError(f"a time in the year {told.year}")
+    return told.astimezone(UTC)
+
+
+def written_at(text: object, *, now: datetime) -> datetime:
+    """When something was written. Clocks differ, but nobody has waited since a time to come: that is ``now``."""
+    return min(moment(text), now.astimezone(UTC))
 
 
 def words(value: object, name: str) -> str:
@@ -271,6 +311,27 @@ def words(value: object, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} must be a text, got {type(value).__name__}")
     return value
+
+
+def identifier(value: object, name: str) -> str:
+    """``value`` if it can be an id: it goes into later requests and is a key of the database. Raises ``ValueError``."""
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise ValueError(f"{name} cannot be an id: {quoted(repr(value), 60)}")
+    return value
+
+
+def identifier_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def text_or_none(value: object) -> str | None:
+    """``value`` if it is a text that is not empty: for names, addresses and other parts that may be missing or broken."""
+    return value if isinstance(value, str) and value else None
+
+
+def language_or_none(value: object) -> str | None:
+    """``value`` if it has the form of a language code (BCP 47)."""
+    return value if isinstance(value, str) and _LANGUAGE.fullmatch(value) else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -281,6 +342,10 @@ def mapping(value: object) -> Mapping[str, Any]:
 def listing(value: object) -> list[Any]:
     """``value`` if it is a JSON list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def _storable(number: int | None) -> int | None:
+    return None if number is None else min(max(number, 0), LARGEST_NUMBER)
 
 
 def whole_number(text: str | None) -> int | None:

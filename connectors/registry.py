@@ -18,7 +18,7 @@ from social.ports import Connector
 
 ENTRY_POINTS = "dyzur.connectors"
 #: Files of the package that belong to no network.
-WORKSHOP = frozenset({"kit", "registry", "session", "spending"})
+WORKSHOP = frozenset({"breaker", "kit", "registry", "session", "spending"})
 
 
 def kinds() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -23,7 +24,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from connectors.kit import MAX_BODY, NetworkSettings, failure, lost, quoted
+from connectors.breaker import Breaker
+from connectors.kit import MAX_BODY, NetworkSettings, failure, http_date, lost, quoted
 from social.clock import monotonic, too_late_to_leave
 from social.domain.errors import ConnectorError, Unreachable
 from social.ports import Clock
@@ -31,6 +33,8 @@ from social.ports import Clock
 #: Looks at every answer first: notes quotas, raises the network's own errors. ``publishes`` as in ``exchange``.
 Inspect = Callable[[requests.Response, bool], None]
 READS = frozenset({"GET", "HEAD"})
+#: No answer of any network is nested so deeply; what is would break whoever reads it further down.
+DEEPEST = 64
 
 
 class NetworkSession(requests.Session):
@@ -51,6 +55,9 @@ class NetworkSession(requests.Session):
         self._clock = clock
         self._resource = resource
         self._inspect = inspect
+        self._breaker = Breaker(clock, resource)
+        #: How far the network's clock was ahead of ours at its last answer; ``None`` where it does not say.
+        self.ahead: timedelta | None = None
         self._follow_environment()
         adapter = _BoundedAdapter(settings.total_timeout)
         self.mount("https://", adapter)
@@ -75,6 +82,7 @@ class NetworkSession(requests.Session):
         # before signing, so that a signature is made for the address that is really called
         kwargs.update(timeout=(self._timeout, self._timeout), allow_redirects=False, stream=True)
         target = self._directed(url)
+        self._breaker.require_closed()
         deadline = monotonic() + self._total
         problem: ConnectorError | None = None
         try:
@@ -84,12 +92,21 @@ class NetworkSession(requests.Session):
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             problem = self._lost_in_transport(method, target, error, publishes)
         if problem is not None:
+            self._breaker.failed()
             # outside the except block: the library's exception holds the URL, and the URL may hold the token
             raise problem
+        self._note(response)
         if self._inspect is not None:
             self._inspect(response, publishes)
         self._require_success(response, publishes)
         return response
+
+    def _note(self, response: requests.Response) -> None:
+        """Whether the network is well, and what its clock says."""
+        well = response.status_code < 500 and (response.status_code >= 300 or answer_of(response) is not None)
+        (self._breaker.answered if well else self._breaker.failed)()
+        told = http_date(response.headers.get("date"))
+        self.ahead = None if told is None else told - self._clock.now()
 
     def _directed(self, url: str) -> str:
         if not url.startswith(self._origin + "/"):
@@ -118,12 +135,29 @@ class NetworkSession(requests.Session):
 
 
 def answer_of(response: requests.Response) -> Mapping[str, Any] | None:
-    """The JSON object in an answer, or ``None``: a proxy's HTML page, a torn text, a bare list."""
+    """The JSON object in an answer, or ``None``: a proxy's HTML page, a torn text, a bare list, a bottomless nesting."""
     try:
         answer = response.json()
     except (ValueError, RecursionError):
         return None
-    return answer if isinstance(answer, dict) else None
+    return answer if isinstance(answer, dict) and not _bottomless(answer, response.content) else None
+
+
+def _bottomless(answer: Any, body: bytes) -> bool:
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False  # not enough brackets for it
+    level, depth = [answer], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            return True
+        level = [
+            part
+            for node in level
+            for part in (node.values() if isinstance(node, dict) else node)
+            if isinstance(part, dict | list)
+        ]
+    return False
 
 
 @contextmanager

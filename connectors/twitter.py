@@ -90,6 +90,8 @@ LOOKUP_SIZE = 100
 OWN_PAGES = 10
 #: The network keeps 800 mentions and 3,200 own posts; a walk that is longer goes in a circle.
 LONGEST_WALK = 60
+#: So many pages in a row that bring nothing older go in a circle, whatever their tokens look like.
+IDLE_PAGES = 3
 #: No post is older; the network takes no earlier ``start_time``.
 FIRST_POST_AT = datetime(2010, 11, 6, tzinfo=UTC)
 #: A post may be edited for up to an hour after it was written.
@@ -124,6 +126,7 @@ DENIALS: tuple[tuple[re.Pattern[str], RefusalReason], ...] = tuple(
     )
 )
 DUPLICATE = re.compile(r"duplicate content")
+_ID = re.compile(r"[0-9]{1,32}")
 
 
 class TwitterOptions(BaseModel):
@@ -169,6 +172,8 @@ class _Walk:
     top: str | None = None
     token: str | None = None
     pages: int = 0
+    low: str | None = None  # the oldest id met so far
+    idle: int = 0  # pages in a row that went no further down
 
     @classmethod
     def resumed(cls, kept: Any) -> _Walk:
@@ -176,14 +181,18 @@ class _Walk:
         known = {name: value for name, value in (kept or {}).items() if name in cls.__dataclass_fields__}
         return cls(**known)
 
-    def seen(self, ids: Iterable[str]) -> _Walk:
-        return replace(self, top=max(filter(None, (self.top, *ids)), key=_age, default=None))
+    def seen(self, ids: Iterable[str], *, now: datetime) -> _Walk:
+        """``top`` takes no id of a time to come: a mark up there would hide everything that is written until then."""
+        met = list(ids)
+        low = min(filter(None, (self.low, *met)), key=_age, default=None)
+        top = max(filter(None, (self.top, *(one for one in met if _is_past(one, now)))), key=_age, default=None)
+        return replace(self, top=top, low=low, idle=self.idle + 1 if low == self.low else 0)
 
     def turned(self, token: str | None, *, stop: bool) -> _Walk:
         """After a page: on with ``token``, or arrived."""
         if token is None or stop:
-            return _Walk(mark=self.top or self.mark)
-        if token == self.token or self.pages + 1 >= LONGEST_WALK:
+            return _Walk(mark=max(filter(None, (self.top, self.mark)), key=_age, default=None))
+        if token == self.token or self.pages + 1 >= LONGEST_WALK or self.idle >= IDLE_PAGES:
             return _Walk(mark=self.mark)  # paging in a circle: read again from the old mark rather than lose something
         return replace(self, token=token, pages=self.pages + 1)
 
@@ -287,6 +296,7 @@ class TwitterConnector:
         )
         self._level: str | None = None
         self._renewing = threading.Lock()
+        self._duplicates: set[str] = set()
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
@@ -324,6 +334,10 @@ class TwitterConnector:
         return bool(self._secrets.get("access_token_secret"))
 
     # --- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        return self._session.ahead
 
     @property
     def threads_add_nothing(self) -> bool:
@@ -411,7 +425,9 @@ class TwitterConnector:
             walk = _Walk(mark=walk.mark if walk.token else None)
             answer = self._read(call, None, max_results=size, since_id=walk.mark, **self._fields())
         newest = kit.mapping(answer.get("meta")).get("newest_id")
-        walk = walk.seen([*_ids(answer.get("data")), *_ids([{"id": newest}])])
+        # the mark may pass what cannot be read, by the word of the network; but not what was left out of the page
+        ids = [*_ids(answer.get("data")), *_ids([{"id": newest}] if _is_whole(answer) else [])]
+        walk = walk.seen(ids, now=self._clock.now())
         return answer, walk.turned(_next_place(answer), stop=first)
 
     def history(self, since: datetime, cursor: Cursor | None) -> Page:
@@ -497,7 +513,7 @@ class TwitterConnector:
                 **self._fields(),
             )
             readable, unreadable = self._items(answer)
-            if unreadable:  # one of them may be the very reply that is looked for
+            if unreadable or not _is_whole(answer):  # one of them may be the very reply that is looked for
                 raise CannotTell("an own post cannot be read.", resource=self._resource)
             found += readable
             token = _next_place(answer)
@@ -531,16 +547,21 @@ class TwitterConnector:
         self._renew_if_due()
         token = self._secrets["access_token"]
         answer = None
-        with suppress(_Unauthorized):
+        try:
             answer = self._client.create_tweet(text=text, in_reply_to_tweet_id=_current(post), user_auth=self._oauth1)
+        except _Unauthorized:
+            pass
+        except kit.Duplicate:
+            self._duplicates.add(key)
+            raise
         if answer is None:
             self._renew(token)
             told = "the token had ended and was renewed; nothing was published."
             raise Unreachable(told, resource=self._resource)
         created = answer.get("data")
-        if not isinstance(created, dict) or not created.get("id"):
+        native_id = next(iter(_ids([created])), None)
+        if native_id is None:
             raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
-        native_id = str(created["id"])
         return Receipt(native_id=native_id, published_at=_snowflake_time(native_id), permalink=_permalink(native_id))
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
@@ -548,6 +569,11 @@ class TwitterConnector:
         for own in self._own_posts_since(post):
             if own.in_reply_to in targets and _said(own.text) == _said(text):
                 return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
+        if key in self._duplicates:
+            # to send it again would be refused again; whether it is ours, somewhere, a person has to see
+            raise CannotTell(
+                "the network calls it a duplicate, and it is not to be seen here.", resource=self._resource
+            )
         return None
 
     # --- the wire -----------------------------------------------------------------------------------------------------
@@ -576,10 +602,11 @@ class TwitterConnector:
         path = urlsplit(response.request.url or "").path
         scope = _scope(response.request.method or "GET", path)
         stops = STOPS.get(scope, "")
-        self._quota.note_headers(scope, response.headers, prefix="x-rate-limit-", stops=stops)
+        now = self._clock.now()
+        self._quota.note_headers(scope, response.headers, now=now, prefix="x-rate-limit-", stops=stops)
         for whose in ("app", "user"):
             day = f"{scope}-{whose}-24h"
-            self._quota.note_headers(day, response.headers, prefix=f"x-{whose}-limit-24hour-", stops=stops)
+            self._quota.note_headers(day, response.headers, now=now, prefix=f"x-{whose}-limit-24hour-", stops=stops)
         self._level = response.headers.get("x-access-level") or self._level
         if response.status_code < 400:
             self._pay(response, scope)
@@ -611,11 +638,7 @@ class TwitterConnector:
         words = _complaint(answer_of(response) or {})
         said = kit.sentence(f"the network answered {status}: {kit.quoted(words) or response.reason}")
         if scope == "token" and status < 500:
-            return CredentialsExpired(
-                "the network refused to renew the token.",
-                resource=self._resource,
-                next_step=f"Connect the profile again: social connect {self.kind}",
-            )
+            return self._must_connect("the network refused to renew the token.")
         if status == 401:
             return _Unauthorized(
                 said, resource=self._resource, next_step=f"Connect the profile again: social connect {self.kind}"
@@ -623,7 +646,7 @@ class TwitterConnector:
         if status == 402:
             until = now + CREDITS_WAIT
             return RateLimited(said, until=until, scope="credits", resource=self._resource, next_step="Buy credits.")
-        if status == 429:
+        if status in kit.TOO_MANY:
             spent = (
                 "x-app-limit-24hour-"
                 if response.headers.get("x-app-limit-24hour-remaining") == "0"
@@ -640,8 +663,7 @@ class TwitterConnector:
     def _denial(self, status: int, words: str, said: str) -> ConnectorError:
         lowered = words.lower()
         if DUPLICATE.search(lowered):
-            # our own first attempt may be the original, so this is no "no"
-            return Uncertain(said, resource=self._resource)
+            return kit.Duplicate(said, resource=self._resource)
         other = RefusalReason.PERMISSION if status == 403 else RefusalReason.INVALID
         reason = next((reason for pattern, reason in DENIALS if pattern.search(lowered)), other)
         return Refused(said, reason=reason, resource=self._resource)
@@ -659,17 +681,30 @@ class TwitterConnector:
                 self._renew(self._secrets["access_token"])
 
     def _renew(self, stale: str) -> None:
-        """Put a new access token in the place of ``stale``. One thread at a time; another process may be quicker."""
-        if self._oauth1 or not self._secrets.get("refresh_token"):
-            raise CredentialsExpired(
-                "the token is no longer valid.",
-                resource=self._resource,
-                next_step=f"Connect the profile again: social connect {self.kind}",
-            )
+        """Put a new access token in the place of ``stale``: another process's, one that a person put there meanwhile, or a
+        fresh one of the network's. One thread at a time."""
         with self._renewing:
-            if self._secrets["access_token"] == stale:
-                stored = self._context.credentials.load(self._context.credential)
-                self._adopt(stored if stored.get("access_token") not in {None, stale} else self._renewed())
+            if self._secrets["access_token"] != stale or self._adopted_stored(stale):
+                return
+            if self._oauth1 or not self._secrets.get("refresh_token"):
+                raise self._must_connect("the token is no longer valid.")
+            try:
+                self._adopt(self._renewed())
+            except CredentialsExpired:
+                # a refresh token works once: another process may have been quicker between our look and our question
+                if not self._adopted_stored(stale):
+                    raise
+
+    def _adopted_stored(self, stale: str) -> bool:
+        stored = kit.stored_anew(self._context, self.credential_parts, public=PUBLIC_PARTS)
+        if stored is None or stored["access_token"] == stale:
+            return False
+        self._adopt(stored)
+        return True
+
+    def _must_connect(self, what: str) -> CredentialsExpired:
+        next_step = f"Connect the profile again: social connect {self.kind}"
+        return CredentialsExpired(what, resource=self._resource, next_step=next_step)
 
     def _renewed(self) -> Mapping[str, str]:
         client_secret = self._secrets.get("client_secret")
@@ -685,15 +720,12 @@ class TwitterConnector:
             data=asked,
             auth=(self._secrets["client_id"], client_secret) if client_secret else None,
         ).json()
-        if not isinstance(answer.get("access_token"), str):
-            raise CredentialsExpired(
-                "the network renewed no token.",
-                resource=self._resource,
-                next_step=f"Connect the profile again: social connect {self.kind}",
-            )
-        fresh = {name: str(answer[name]) for name in ("access_token", "refresh_token", "scope") if answer.get(name)}
+        if not kit.text_or_none(answer.get("access_token")):
+            raise self._must_connect("the network renewed no token.")
+        parts = {name: kit.text_or_none(answer.get(name)) for name in ("access_token", "refresh_token", "scope")}
+        fresh = {name: value for name, value in parts.items() if value is not None}
         lifetime = answer.get("expires_in")
-        if isinstance(lifetime, int) and 0 < lifetime < 10**8:
+        if isinstance(lifetime, int) and 0 < lifetime < 10**8:  # three years
             fresh["expires_at"] = (self._clock.now() + timedelta(seconds=lifetime)).isoformat()
         kit.guard(fresh[name] for name in fresh if name not in PUBLIC_PARTS)
         # the old refresh token is dead from now on: keep the new one before anything else can fail
@@ -702,8 +734,12 @@ class TwitterConnector:
 
     def _adopt(self, parts: Mapping[str, str]) -> None:
         self._secrets.update(parts)
-        kit.guard(value for name, value in parts.items() if name.endswith("_token"))
-        self._client.bearer_token = self._secrets["access_token"]
+        client = self._client
+        if self._oauth1:
+            client.consumer_key, client.consumer_secret = (self._secrets[name] for name in OAUTH1_PARTS[:2])
+            client.access_token, client.access_token_secret = (self._secrets[name] for name in OAUTH1_PARTS[2:])
+        else:
+            client.bearer_token = self._secrets["access_token"]
 
     # --- items --------------------------------------------------------------------------------------------------------
 
@@ -717,9 +753,11 @@ class TwitterConnector:
         current = _native_id(item.get("id"))
         versions = _either(item, "edit_history_tweet_ids", "edit_history_post_ids") or [current]
         history = [_native_id(version) for version in versions]
+        if current not in history:
+            raise ValueError("a post must be one of its own versions")
         author_id = _native_id(item.get("author_id"))
         references = _references(item)
-        told_at = kit.moment(item.get("created_at"))
+        told_at = kit.written_at(item.get("created_at"), now=self._clock.now())
         edited = current != history[0]
         ours = author_id == me.native_id
         return FetchedPost(
@@ -754,14 +792,20 @@ def _age(native_id: str) -> tuple[int, str]:
 
 def _ids(items: object) -> list[str]:
     found = [item.get("id") for item in kit.listing(items) if isinstance(item, dict)]
-    return [native_id for native_id in found if isinstance(native_id, str) and native_id.isdecimal()]
+    return [native_id for native_id in found if isinstance(native_id, str) and _ID.fullmatch(native_id)]
 
 
 def _native_id(value: object) -> str:
     """An id as the network's own document describes it: digits. Ids go into later requests. Raises ``ValueError``."""
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,32}", value):
+    if not isinstance(value, str) or not _ID.fullmatch(value):
         raise ValueError(f"an id must be digits, got {kit.quoted(repr(value), 60)}")
     return value
+
+
+def _is_whole(answer: Mapping[str, Any]) -> bool:
+    """Whether a page holds as many items as it says. An empty one may have no list at all."""
+    listed, told = answer.get("data"), kit.mapping(answer.get("meta")).get("result_count")
+    return bool(told == (len(listed) if isinstance(listed, list) else 0))
 
 
 def _next_place(answer: Mapping[str, Any]) -> str | None:
@@ -781,9 +825,15 @@ def _permalink(native_id: str) -> str:
 
 def _snowflake_time(native_id: str) -> datetime | None:
     """Post ids since 2010 hold their time: milliseconds since 2010-11-04T01:42:54.657Z, shifted by 22 bits."""
-    if not native_id.isdecimal() or not 15 <= len(native_id) <= 19:
+    if not _ID.fullmatch(native_id) or not 15 <= len(native_id) <= 19:
         return None
     return datetime.fromtimestamp(((int(native_id) >> 22) + 1_288_834_974_657) / 1000, UTC)
+
+
+def _is_past(native_id: str, now: datetime) -> bool:
+    """By the time that an id holds. Longer ids than the network has are none of its own."""
+    told = _snowflake_time(native_id)
+    return len(native_id) <= 19 if told is None else told <= now
 
 
 def _first_written(first_id: str, told_at: datetime) -> datetime:
@@ -839,8 +889,8 @@ def _plain_text(item: Mapping[str, Any]) -> str:
         raise ValueError("text is missing")
     for entity in _entities(item, "urls"):
         short, full = entity.get("url"), entity.get("expanded_url")
-        if isinstance(short, str) and short and isinstance(full, str):
-            text = text.replace(short, "" if entity.get("media_key") else full)
+        if isinstance(short, str) and short.startswith("http") and isinstance(full, str):
+            text = text.replace(short, "" if entity.get("media_key") else full, 1)  # every link has its own entity
     return unescape(text).rstrip(" ")
 
 
@@ -853,15 +903,14 @@ def _media(item: Mapping[str, Any]) -> tuple[Media, ...]:
             shape = re.search(r"/(photo|video)/\d+$", url)
             found.append(Media(kind=kinds[shape.group(1)] if shape else MediaKind.OTHER, url=url))
         elif isinstance(url, str):
-            found.append(Media(kind=MediaKind.LINK, url=url, description=entity.get("title")))
+            found.append(Media(kind=MediaKind.LINK, url=url, description=kit.text_or_none(entity.get("title"))))
     return tuple(found)
 
 
 def _language(told: object) -> str | None:
     # "und" and the private codes q.. and zxx mean: only hashtags, only media, too short ...
-    return (
-        told if isinstance(told, str) and told not in {"und", "zxx"} and not re.fullmatch(r"q[a-z]{2}", told) else None
-    )
+    code = kit.language_or_none(told)
+    return None if code is None or code in {"und", "zxx"} or re.fullmatch(r"q[a-z]{2}", code) else code
 
 
 def _author(author_id: str, users: Mapping[str, Mapping[str, Any]], *, complete: bool) -> Author:
@@ -869,7 +918,8 @@ def _author(author_id: str, users: Mapping[str, Mapping[str, Any]], *, complete:
     user = users.get(author_id)
     if user is None:
         return Author(native_id=author_id, deleted=complete)
-    return Author(native_id=author_id, handle=user.get("username"), display_name=user.get("name"))
+    handle, name = kit.text_or_none(user.get("username")), kit.text_or_none(user.get("name"))
+    return Author(native_id=author_id, handle=handle, display_name=name)
 
 
 def _gone(errors: object, asked: Sequence[str]) -> dict[str, FetchedPost | Gone]:

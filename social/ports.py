@@ -343,6 +343,12 @@ class Connector(Protocol):
         need not pay for threads. Just before a text goes out the thread is read all the same."""
         ...
 
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """How far the network's clock was ahead of ours at its last answer (negative: behind); ``None`` where it does not
+        say. Only where ours is the real one does it mean anything."""
+        ...
+
     def identity(self) -> Author:
         """Who we are on the network (our own account)."""
         ...

@@ -112,6 +112,7 @@ class FakeConnector:
         self.reply_rules = rules
         self.capabilities = capabilities
         self.threads_add_nothing = False
+        self.clock_ahead: timedelta | None = None
         self.page_size = page_size
         self.verdict: Verdict = ALLOWED
         self.lookup_blind = False

@@ -21,6 +21,7 @@ from typing import Any
 
 import regex
 
+from connectors.simulated.faults import OVERLAP
 from connectors.simulated.records import Account, DuplicateKey, UnknownPost, WorldPost
 from connectors.simulated.server import SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
@@ -239,7 +240,11 @@ def _list_notifications(request: SimulatedRequest, world: World) -> SimulatedRes
     wanted = set(request.query.get("reasons", ())) or {"mention", "quote", "reply"}
     told = [(post, reason) for post in world.posts(NETWORK) if (reason := _reason(world, post)) in wanted]
     told.sort(key=lambda item: item[0].created_at, reverse=True)
-    if cursor and not request.fault("duplicate-page"):
+    endless = cursor if cursor and request.fault("endless-pages") else None
+    if cursor and not endless and not request.fault("duplicate-page"):
+        times = [_iso(post.created_at) for post, _ in reversed(told) if _iso(post.created_at) >= cursor]
+        if times and request.fault("overlap-page"):
+            cursor = times[:OVERLAP][-1] + "~"  # above that post, below the next one
         told = [item for item in told if _iso(item[0].created_at) < cursor]
     if told and request.fault("empty-page"):
         above = told[0][0].created_at + timedelta(milliseconds=1)
@@ -249,6 +254,8 @@ def _list_notifications(request: SimulatedRequest, world: World) -> SimulatedRes
     # the AppView looks on until it has half a page; a shorter one is the last
     if len(shown) >= (size + 1) // 2:
         body["cursor"] = _iso(shown[-1][0].created_at)
+    if endless:
+        body["cursor"] = _iso(datetime.fromisoformat(endless) + timedelta(milliseconds=7))
     if shown:
         body["seenAt"] = _iso(shown[0][0].created_at)
     if request.fault("reorder"):

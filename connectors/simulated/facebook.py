@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from connectors.simulated.faults import OVERLAP
 from connectors.simulated.records import Account, UnknownPost, WorldPost
 from connectors.simulated.server import SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
@@ -332,7 +333,10 @@ def _page(
     after = request.param("after")
     if after and (request.fault("expired-cursor") or not re.fullmatch(r"c\d+", after)):
         raise GraphError(100, "(#100) Invalid cursors values passed")
-    place = int(after[1:]) if after and not request.fault("duplicate-page") else None
+    endless = after if after and request.fault("endless-pages") else None
+    place = int(after[1:]) if after and not endless and not request.fault("duplicate-page") else None
+    if place is not None and descending and request.fault("overlap-page"):
+        place = [place, *(post.sequence for post in reversed(posts) if post.sequence >= place)][:OVERLAP][-1] + 1
     if place is None:
         left = list(posts)
     else:
@@ -341,6 +345,8 @@ def _page(
     if left and request.fault("empty-page"):
         return {"data": [], "paging": _paging_to(request, left[0].sequence + (1 if descending else -1))}
     body: dict[str, Any] = {"data": [], "paging": _paging(request, shown, more=len(left) > len(shown))}
+    if endless:
+        body["paging"] = _paging_to(request, int(endless[1:]) + 1)
     if request.fault("reorder"):
         random.Random(len(shown)).shuffle(shown)
     body["data"] = [_node(world, post, wanted) for post in shown]

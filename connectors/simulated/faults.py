@@ -14,12 +14,32 @@ from typing import Any
 
 #: Before the dialect sees the request (nothing is applied).
 BEFORE = frozenset({"latency", "reset", "half-open", "status", "html"})
-#: After the dialect has answered (a write is applied).
-AFTER = frozenset({"drop-answer", "truncated", "trickle", "extra-fields"})
+#: After the dialect has answered (a write is applied). ``content-type``: the same JSON under another name. ``date``: a
+#: ``Date`` header that is ``seconds`` ahead of the world; without it a simulated network has no clock to tell.
+AFTER = frozenset(
+    {
+        "drop-answer",
+        "truncated",
+        "trickle",
+        "extra-fields",
+        "bad-gateway",
+        "huge-body",
+        "gzip-bomb",
+        "content-type",
+        "date",
+    }
+)
 #: Asked for by dialects with ``request.fault(kind)``.
-PAGE_FAULTS = frozenset({"duplicate-page", "reorder", "missing-fields", "empty-page", "expired-cursor"})
+#: ``duplicate-page``: the first page again, and its token. ``endless-pages``: the first page again under an ever new token.
+#: ``overlap-page``: a page begins with the last posts of the one before.
+PAGE_FAULTS = frozenset(
+    {"duplicate-page", "endless-pages", "overlap-page", "reorder", "missing-fields", "empty-page", "expired-cursor"}
+)
 KINDS = BEFORE | AFTER | PAGE_FAULTS
-RESETS = ("valid", "missing", "broken")
+#: What a 429 says of its end: the truth, nothing, nonsense, a time that is over, one that nobody lives to see.
+RESETS = ("valid", "missing", "broken", "past", "years")
+#: How many posts of the page before an overlapping page repeats.
+OVERLAP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +47,9 @@ class Fault:
     """``count`` requests that match get it; ``None`` means until cleared. Empty ``network``/``method`` match all;
     ``path`` is a regular expression searched in the path without the network prefix.
 
-    ``seconds``: machine time, of the latency, of each byte (``trickle``) or until a half-open connection is closed.
-    ``status``: for ``status`` faults (401, 403, 429, 5xx ...). ``reset``: for 429, ``"valid"``, ``"missing"`` or
-    ``"broken"`` reset header, ``reset_after``: world seconds until the limit resets.
+    ``seconds``: machine time, of the latency, of each byte (``trickle``) or until a half-open connection is closed; for
+    ``date``, world time. ``status``: for ``status`` faults (401, 403, 429, 5xx ...). ``reset``: for 429, one of ``RESETS``;
+    ``reset_after``: world seconds until the limit resets.
     """
 
     kind: str
@@ -49,7 +69,7 @@ class Fault:
             raise ValueError(f"reset must be one of {', '.join(RESETS)}, got {self.reset!r}")
         if self.count is not None and self.count < 1:
             raise ValueError(f"count must be at least 1 (or null for every request), got {self.count}")
-        if self.seconds < 0:
+        if self.seconds < 0 and self.kind != "date":
             raise ValueError(f"seconds must not be negative, got {self.seconds}")
         if not 400 <= self.status <= 599:
             raise ValueError(f"status must be an error's, 400 to 599, got {self.status}")
@@ -80,14 +100,22 @@ class FaultScript:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._over = threading.Event()
 
     def add(self, fault: Fault) -> None:
         with self._lock:
             self._faults.append(fault)
 
     def clear(self) -> None:
+        """No more of them; whoever still hangs in one is let go."""
         with self._lock:
             self._faults.clear()
+            self._over.set()
+            self._over = threading.Event()
+
+    def hold(self, seconds: float) -> bool:
+        """Hang for so long (machine time), or until the faults are cleared: then true."""
+        return self._over.wait(seconds)
 
     def pending(self) -> list[Fault]:
         with self._lock:

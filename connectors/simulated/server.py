@@ -6,6 +6,7 @@ that prefix stripped. ``/_world/`` is the control API (``control.py``). HTTP/1.1
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import pkgutil
@@ -17,6 +18,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -34,6 +36,8 @@ from social.ports import Clock
 #: A request body above this is refused (413): the networks' own limits are far below.
 LARGEST_BODY = 4 * 1024 * 1024
 HALF_OPEN_SECONDS = 300.0
+#: Longer than anybody should read.
+HUGE = 11 * 1024 * 1024
 
 
 class BadRequest(Exception):
@@ -189,6 +193,7 @@ class SimulatedServer:
 
     def stop(self) -> None:
         self.closing.set()
+        self.faults.clear()
         if self._thread is not None:
             self._listener.shutdown()
             self._thread.join()
@@ -271,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         before = {fault.kind: fault for fault in script.take(BEFORE, network, self.command, path)}
         if "latency" in before:
-            simulator.closing.wait(before["latency"].seconds)
+            script.hold(before["latency"].seconds)
         now = simulator.now()
 
         def note(status: int | None, *faults: str) -> None:
@@ -286,7 +291,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if "half-open" in before:
             note(None, "half-open")
-            simulator.closing.wait(before["half-open"].seconds or HALF_OPEN_SECONDS)
+            script.hold(before["half-open"].seconds or HALF_OPEN_SECONDS)
             self.close_connection = True
             return
         request = SimulatedRequest(
@@ -302,10 +307,15 @@ class _Handler(BaseHTTPRequestHandler):
         )
         response = self._respond(dialect, request, before)
         after = {fault.kind: fault for fault in script.take(AFTER, network, self.command, path)}
+        if "bad-gateway" in after:
+            response = SimulatedResponse(status=502, body=b"<html>Bad Gateway</html>", content_type="text/html")
         note(None if "drop-answer" in after else response.status, *before, *after)
         if "drop-answer" in after:
             self._reset()
         else:
+            if "date" in after:
+                told = format_datetime(now + timedelta(seconds=after["date"].seconds), usegmt=True)
+                response = replace(response, headers={**response.headers, "Date": told})
             self._send(_damaged(response, after), trickle=after.get("trickle"))
 
     def _respond(self, dialect: Dialect, request: SimulatedRequest, before: Mapping[str, Fault]) -> SimulatedResponse:
@@ -316,8 +326,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return SimulatedResponse(body=page, content_type="text/html; charset=utf-8")
             if "status" in before:
                 fault = before["status"]
-                resets_at = request.now + timedelta(seconds=fault.reset_after)
-                return dialect.refuse(fault.status, request, world, resets_at=resets_at, reset=fault.reset)
+                after = {"past": -fault.reset_after, "years": 3e9}.get(fault.reset, fault.reset_after)
+                reset = fault.reset if fault.reset in ("missing", "broken") else "valid"
+                resets_at = request.now + timedelta(seconds=after)
+                return dialect.refuse(fault.status, request, world, resets_at=resets_at, reset=reset)
             try:
                 return dialect.handle(request, world)
             except BadRequest:
@@ -342,7 +354,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: SimulatedResponse, *, trickle: Fault | None = None) -> None:
         payload = response.encoded()
-        self.send_response(response.status, _reason(response.status))
+        # no Date: the machine's would have nothing to do with the world's time
+        self.send_response_only(response.status, _reason(response.status))
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(payload)))
         for name, value in response.headers.items():
@@ -354,11 +367,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(payload)
             return
         self.wfile.flush()
-        for byte in payload:
-            if self.server.simulator.closing.wait(trickle.seconds or 1.0):
-                self.close_connection = True
+        for place in range(len(payload)):
+            if self.server.simulator.faults.hold(trickle.seconds or 1.0):
+                self.close_connection = self.server.simulator.closing.is_set()
+                self.wfile.write(payload[place:])
                 return
-            self.wfile.write(bytes([byte]))
+            self.wfile.write(payload[place : place + 1])
             self.wfile.flush()
 
     def _reset(self) -> None:
@@ -380,6 +394,13 @@ def _reason(status: int) -> str:
 def _damaged(response: SimulatedResponse, after: Mapping[str, Fault]) -> SimulatedResponse:
     if "extra-fields" in after and isinstance(response.body, dict):
         response = replace(response, body=_with_extra_fields(response.body))
+    if "content-type" in after:
+        response = replace(response, content_type="text/plain; charset=iso-8859-1")
+    if "huge-body" in after:
+        response = replace(response, body=response.encoded() + b" " * HUGE)
+    if "gzip-bomb" in after:
+        packed = gzip.compress(response.encoded() + b" " * (4 * HUGE))
+        response = replace(response, body=packed, headers={**response.headers, "Content-Encoding": "gzip"})
     if "truncated" in after:
         payload = response.encoded()
         response = replace(response, body=payload[: max(1, len(payload) // 2)])

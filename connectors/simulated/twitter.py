@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.simulated.faults import OVERLAP
 from connectors.simulated.limits import LimitState
 from connectors.simulated.records import BRAND, Account, UnknownPost, WorldPost
 from connectors.simulated.server import SimulatedRequest, SimulatedResponse
@@ -245,7 +246,11 @@ def _page(
     # ids rise with sequences, and a number is made only for what is shown
     newest = sorted(posts, key=_newest, reverse=True)[:reach]
     since = int(request.param("since_id") or 0)
-    below = int(token[1:]) if token and not request.fault("duplicate-page") else None
+    endless = token if token and request.fault("endless-pages") else None
+    below = int(token[1:]) if token and not endless and not request.fault("duplicate-page") else None
+    if below is not None and request.fault("overlap-page"):
+        above = [number for post in newest if (number := _number((post, len(post.edits)))) >= below]
+        below = [below, *reversed(above)][:OVERLAP][-1] + 1
     if until := request.param("until_id"):
         below = int(until) if below is None else min(below, int(until))
     asked = [(post, len(post.edits)) for post in newest if _newest(post) >= since & SEQUENCE_MASK]
@@ -258,6 +263,8 @@ def _page(
         meta |= {"newest_id": str(_number(shown[0])), "oldest_id": str(_number(shown[-1]))}
     if len(asked) > len(shown):
         meta["next_token"] = f"t{_number(shown[-1]):019d}"
+    if endless:
+        meta["next_token"] = f"t{int(endless[1:]) + 1:019d}"
     if request.fault("reorder"):
         random.Random(len(shown)).shuffle(shown)
     body = _listed(request, world, shown)

@@ -29,11 +29,12 @@ from social.domain.errors import (
     DyzurError,
     RateLimited,
     Refused,
+    Unreachable,
 )
 from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, budgets, failpoints, late, poll
+from social.engine import alerts, budgets, failpoints, late, poll, skew
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
@@ -280,6 +281,8 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
                     raise
                 # too long a thread to read to its end keeps the robot silent, not a person
     poll.remember_look(desk, profile, [*found, *thread], now)
+    if work.robot and not skew.agree(desk, live, now):
+        raise Unreachable("its clock and ours do not agree.", resource=live.name)
     for item in found:
         if isinstance(item, Gone):
             return item

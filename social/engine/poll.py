@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 
 from sqlalchemy import select, union
 from sqlmodel import Session
@@ -13,14 +14,14 @@ from sqlmodel import Session
 from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
-from social.engine import alerts, budgets, failpoints, quick_look
+from social.engine import alerts, budgets, failpoints, quick_look, skew
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.desk import Desk, LiveProfile
 from social.ports import Page
 from social.store import posts, profiles
 from social.store.mapping import Profile, ref_from
 from social.store.rows import active, c
-from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
+from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ProfileRow, ReplyRow
 
 log = logging.getLogger("social.poll")
 
@@ -32,7 +33,8 @@ REFRESHED_AT_ONCE = 50
 #: Threads read in one look, in rotation: what a poll does not show by itself (it shows our own posts where the network
 #: does). A reply reads its own thread just before it is sent, whatever this says.
 THREADS_AT_ONCE = 4
-RETRY_UNREACHABLE = timedelta(minutes=1)
+#: A network that fails is asked less and less: after a minute, two, four ..., at most ten, and soon enough for the hour.
+RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(minutes=1), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
 
 
@@ -66,6 +68,7 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         _failed(desk, claimed, profile, error, now)
         return 1
+    skew.agree(desk, live, now)
     _report(profile, turn)
     return 1
 
@@ -235,21 +238,33 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
 
 def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
     """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
-    if isinstance(error, RateLimited):
-        retry = error.until
-    else:
-        retry = now + (RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else RETRY_UNREACHABLE)
+    attempts = 0
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
-        if isinstance(error, RateLimited):  # true whoever has the profile now
-            budgets.keep_pause(session, profile.id, error, now)
-        if not finish(session, claimed, profile.id, due_at=retry):
+        if isinstance(error, RateLimited):
+            retry = error.until
+            budgets.keep_pause(session, profile.id, error, now)  # true whoever has the profile now
+        elif isinstance(error, CredentialsExpired):
+            retry = now + RETRY_CREDENTIALS
+        else:
+            # every claim counts one; a poll that succeeds counts anew
+            attempts = session.execute(
+                select(c(ProfileRow).attempts).where(c(ProfileRow).id == profile.id)
+            ).scalar_one()
+            retry = now + _pause_after(profile.name, attempts)
+        if not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
         if isinstance(error, CredentialsExpired):
             alerts.raise_once(
                 session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
             )
+
+
+def _pause_after(name: str, failures: int) -> timedelta:
+    """A little shorter for one profile than for another, so that they do not all come back at once."""
+    growing = RETRY_UNREACHABLE * 2 ** min(max(failures - 1, 0), 10)
+    return min(growing, RETRY_AT_MOST) * Random(f"{name}/{failures}").uniform(0.75, 1.0)
 
 
 def _report(profile: Profile, turn: _Turn) -> None:

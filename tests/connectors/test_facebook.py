@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors.facebook import FacebookConnector
+from connectors.kit import Duplicate
 from connectors.simulated.control import customer_posts
 from connectors.simulated.facebook import APP_ID, FacebookDialect, native_id
 from connectors.simulated.records import WorldPost
@@ -320,7 +321,7 @@ class TestFacebook(ConnectorContract):
         [
             (1, None, Uncertain, None),
             (2, None, Uncertain, None),
-            (506, None, Uncertain, None),
+            (506, None, Duplicate, None),
             (4, None, RateLimited, None),
             (32, None, RateLimited, None),
             (613, None, RateLimited, None),

@@ -165,8 +165,8 @@ class TestQuota:
     def test_headers_become_a_quota_and_nonsense_none(self) -> None:
         book = kit.QuotaBook()
         headers = {"l-limit": "200", "l-remaining": "50", "l-reset": str(int(NOW.timestamp()))}
-        book.note_headers("read", headers, prefix="l-")
-        book.note_headers("write", {"l-limit": "many", "l-reset": "soon"}, prefix="l-")
+        book.note_headers("read", headers, now=NOW, prefix="l-")
+        book.note_headers("write", {"l-limit": "many", "l-reset": "soon"}, now=NOW, prefix="l-")
         (quota,) = book.seen()
         assert (quota.scope, quota.limit, quota.remaining, quota.used_percent) == ("read", 200, 50, 75.0)
         assert quota.resets_at == NOW

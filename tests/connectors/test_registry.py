@@ -25,7 +25,7 @@ def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
         registry.load("myspace")
 
 
-@pytest.mark.parametrize("name", ["kit", "session", "registry", "setup", "simulated", "spending"])
+@pytest.mark.parametrize("name", ["breaker", "kit", "session", "registry", "setup", "simulated", "spending"])
 def test_the_workshop_is_no_network(name: str) -> None:
     assert name not in registry.kinds()
 

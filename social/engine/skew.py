@@ -1,0 +1,52 @@
+"""Whether this machine's clock and a network's agree. Where they do not, nobody can say how long a customer has waited or
+whether the shop is open, so nothing automatic is sent there and people are told. Only a real clock can be wrong: a paced
+or stepped world has a time of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from social.clock import RealClock
+from social.domain.assessment import Urgency
+from social.engine import alerts
+from social.engine.desk import Desk, LiveProfile
+from social.store.rows import c
+from social.store.tables import AlertRow
+
+#: Less is the daily business of clocks, and of answers that were long on their way.
+MOST = timedelta(minutes=5)
+CLOCK = "clock"
+
+
+def agree(desk: Desk, live: LiveProfile, now: datetime) -> bool:
+    """Compare with the last answer of the profile's network; raise the alert of this machine, or settle it."""
+    if getattr(desk.clock, "mode", None) != RealClock.mode:
+        return True
+    ahead = live.connector.clock_ahead
+    differ = ahead is not None and abs(ahead) > MOST
+    subject = f"{live.name}@{socket.gethostname()}"
+    columns = c(AlertRow)
+    with desk.database.read() as session:
+        known = session.execute(select(columns.id).where(columns.kind == CLOCK, columns.subject == subject)).first()
+    if differ and known is None and ahead is not None:
+        minutes = round(abs(ahead).total_seconds() / 60)
+        with desk.database.write() as session:
+            alerts.raise_once(
+                session,
+                kind=CLOCK,
+                subject=subject,
+                message=f"the clock of {socket.gethostname()} is {minutes} min {'behind' if ahead > MOST else 'ahead of'} that "
+                f"of {live.name}'s network; nothing automatic is sent there until they agree",
+                now=now,
+                urgency=Urgency.HIGH,
+                brand_id=live.brand_id,
+                profile_id=live.id,
+            )
+    elif not differ and ahead is not None and known is not None:
+        with desk.database.write() as session:
+            alerts.settle(session, kind=CLOCK, subject=subject)
+    return not differ
