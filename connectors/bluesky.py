@@ -665,7 +665,7 @@ class BlueskyConnector:
         if status == 400 and words.startswith("Could not find repo"):
             raise _NoAccount(said, resource=self._resource)
         if publishes and status >= 500:
-            raise _ServerFailed(said, resource=self._resource)
+            raise _ServerFailed(said, over=status != 504, resource=self._resource)
         if status == 400 and publishes:
             long = "too big" in words or "too long" in words
             reason = RefusalReason.TOO_LONG if long else RefusalReason.INVALID

@@ -148,10 +148,11 @@ class Duplicate(Uncertain):
     """The network says that these words stand there already. They may be our own first attempt, so this is no "no"."""
 
 
-def lost(what: str, *, publishes: bool, resource: str, next_step: str = "") -> ConnectorError:
-    """No usable answer: a write may have been accepted, a read was not."""
-    kind = Uncertain if publishes else Unreachable
-    return kind(quoted(what), resource=resource, next_step=next_step)
+def lost(what: str, *, publishes: bool, resource: str, next_step: str = "", over: bool = False) -> ConnectorError:
+    """No usable answer: a write may have been accepted, a read was not. ``over``: an answer it was all the same."""
+    if publishes:
+        return Uncertain(quoted(what), over=over, resource=resource, next_step=next_step)
+    return Unreachable(quoted(what), resource=resource, next_step=next_step)
 
 
 def failure(
@@ -175,7 +176,8 @@ def failure(
         until = retry_after(headers.get("retry-after"), now=now)
         return RateLimited(said, until=until, scope=scope, resource=resource)
     if status < 400 or status >= 500 or status in {408, 425}:
-        return lost(said, publishes=publishes, resource=resource)
+        # behind a gateway that lost its patience (504) somebody may still be at work
+        return lost(said, publishes=publishes, resource=resource, over=status >= 500 and status != 504)
     if publishes:
         reasons = {403: RefusalReason.PERMISSION, 404: RefusalReason.GONE, 410: RefusalReason.GONE}
         return Refused(said, reason=reasons.get(status, RefusalReason.INVALID), resource=resource)

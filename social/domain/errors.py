@@ -129,7 +129,12 @@ class Refused(ConnectorError):
 
 
 class Uncertain(ConnectorError):
-    """The request may have been accepted (time-out, 5xx, broken connection, "duplicate")."""
+    """The request may have been accepted (time-out, 5xx, broken connection, "duplicate"). ``over``: the network answered,
+    so nothing of it is on its way any more; what it accepted shows within its read lag."""
+
+    def __init__(self, what: str, *, over: bool = False, resource: str = "", next_step: str = "") -> None:
+        super().__init__(what, resource=resource, next_step=next_step)
+        self.over = over
 
 
 class CannotTell(ConnectorError):

@@ -29,6 +29,7 @@ from social.domain.errors import (
     DyzurError,
     RateLimited,
     Refused,
+    Uncertain,
     Unreachable,
 )
 from social.domain.escalation import EscalationState
@@ -47,8 +48,11 @@ from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostR
 
 log = logging.getLogger("social.deliver")
 
-#: A look before sending that fails is tried again after this (world time), until the text's own time is over.
-LOOK_AGAIN_AFTER = timedelta(minutes=1)
+#: A look before sending that fails is tried again after this (world time), until the text's own time is over: soon for what
+#: was asked just now, later for what waits for a network that is away.
+LOOK_AGAIN_SOON, LOOK_AGAIN_AFTER = timedelta(seconds=10), timedelta(minutes=1)
+#: Machine time beside the network's read lag, after which the outcome of a write that was answered can be looked up.
+OUTCOME_SHOWS = timedelta(seconds=1)
 #: The record of what was published is worth so many seconds of waiting for a database server that is restarted.
 SERVER_MAY_BE_AWAY = 20.0
 #: A person's answer waits so long (world time) while an automatic text of the same conversation is on the wire.
@@ -112,7 +116,7 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     try:
         step = _before_the_wire(desk, live, work, now)
     except ConnectorError as error:
-        retry = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
+        retry = error.until if isinstance(error, RateLimited) else _look_again_at(work, now)
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
         _put_off(desk, claimed, live, work, retry, now)
         return 1
@@ -153,7 +157,7 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
-            later = error.until if isinstance(error, RateLimited) else now + LOOK_AGAIN_AFTER
+            later = error.until if isinstance(error, RateLimited) else _look_again_at(work, now)
             release(desk.database, claimed, due_at=later)
             return 1
         event = Event.CANNOT_TELL
@@ -297,8 +301,7 @@ def _look(desk: Desk, live: LiveProfile, work: _Work, now: datetime) -> Verdict 
 
 def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, now: datetime) -> bool:
     """True once ``sending`` is on the disk. False: paused, capped, cancelled meanwhile; nothing may be sent."""
-    lag = desk.leases.read_lag
-    lease = desk.leases.settle + live.longest_attempt + (live.connector.reply_rules.read_lag if lag is None else lag)
+    lease = desk.leases.settle + live.longest_attempt + _read_lag(desk, live)
     try:
         with desk.database.write() as session:
             if control.paused_since(session) is not None:
@@ -493,9 +496,32 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
             _not_accepted(desk, claimed, live, work, error, now)
         else:
             log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
+            if isinstance(error, Uncertain) and error.over:
+                _look_up_soon(desk, claimed, live, work)
     else:
         failpoints.reach("deliver.after-wire")
         _sent(desk, live, work, receipt, now)
+
+
+def _look_up_soon(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work) -> None:
+    """Nothing of the attempt is on its way any more: only what the network takes to show it is waited for."""
+    lag = _read_lag(desk, live) + OUTCOME_SHOWS
+    with desk.database.write() as session:
+        columns = c(ReplyRow)
+        session.execute(
+            update(ReplyRow)
+            .where(columns.id == work.id, columns.state == ReplyState.SENDING.value, columns.token == claimed.token)
+            .values(leased_until=machine_time(session) + lag)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _read_lag(desk: Desk, live: LiveProfile) -> timedelta:
+    return live.connector.reply_rules.read_lag if desk.leases.read_lag is None else desk.leases.read_lag
+
+
+def _look_again_at(work: _Work, now: datetime) -> datetime:
+    return now + min(max(now - work.created_at, LOOK_AGAIN_SOON), LOOK_AGAIN_AFTER)
 
 
 # --- 6: settle ---------------------------------------------------------------------------------------------------------
@@ -523,7 +549,7 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
 
 
 def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: DyzurError, now: datetime) -> None:
-    retry = now + LOOK_AGAIN_AFTER
+    retry = _look_again_at(work, now)
     if isinstance(error, RateLimited):
         retry = error.until
     elif isinstance(error, CredentialsExpired):

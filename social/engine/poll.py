@@ -34,7 +34,7 @@ REFRESHED_AT_ONCE = 50
 #: does). A reply reads its own thread just before it is sent, whatever this says.
 THREADS_AT_ONCE = 4
 #: A network that fails is asked less and less: after a minute, two, four ..., at most ten, and soon enough for the hour.
-RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(minutes=1), timedelta(minutes=10)
+RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(seconds=10), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
 
 
