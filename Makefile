@@ -25,8 +25,9 @@ test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on Pos
 test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, chromium, minutes
 	$(VENV)-all/bin/python -m pytest -m "real or torch or slow or browser"
 
-soak: $(VENV)/.installed-test  ## 10,000 posts and 200 kills on each database; figures go to benchmarks/RESULTS.md
+soak: $(VENV)/.installed-test  ## 10,000 posts and 200 kills on each database (figures: benchmarks/RESULTS.md), 20,000 cases a parser
 	DYZUR_RESULTS=$${DYZUR_RESULTS-benchmarks/RESULTS.md} $(BIN)/python -m pytest -m soak
+	DYZUR_PROPERTY_CASES=20000 $(BIN)/python -m pytest tests/connectors/test_parsers.py
 
 screens: $(VENV)-all/.installed  ## take the pictures of docs/screens anew (chromium, npm)
 	DYZUR_SCREENS=docs/screens $(VENV)-all/bin/python -m pytest -m browser tests/browser/test_every_page.py
@@ -42,8 +43,11 @@ format: $(VENV)/.installed-check  ## bring the code into the agreed form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The quick ones; memory, latency, scaling and upgrade take longer and say in their first lines how they are called.
+BENCHMARKS = cli_start triage_speed ingest engine_share
+
 bench: $(VENV)/.installed-test  ## what things cost on this machine
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 docs: $(VENV)/.installed-run  ## write docs/configuration.md anew from the settings
 	$(BIN)/python -m social.settings_reference
