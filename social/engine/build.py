@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -100,20 +99,17 @@ def open_credentials(settings: Settings, database: Database) -> CredentialStore:
 def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
     """The configured classifier and the rules that take over if it breaks. A model that cannot be loaded is said aloud
     and replaced at once: never silently neutral."""
-    from triage.lean import without_torch
     from triage.load import load_classifier, rules_only
 
     languages = tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
     fallback = rules_only("the model broke while running", languages=languages)
-    lean = nullcontext() if settings.triage.backend is TriageBackend.TRANSFORMERS else without_torch()
     try:
-        with lean:
-            judge = load_classifier(
-                backend=settings.triage.backend,
-                model=settings.triage.model,
-                threads=settings.triage.threads,
-                languages=languages,
-            )
+        judge = load_classifier(
+            backend=settings.triage.backend,
+            model=settings.triage.model,
+            threads=settings.triage.threads,
+            languages=languages,
+        )
     except ModelUnavailable as error:
         log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
         return rules_only(str(error), languages=languages), fallback

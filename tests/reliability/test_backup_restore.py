@@ -22,7 +22,8 @@ from social.clock import SteppedClock
 from social.domain.errors import Conflict, NotFound, StoreError
 from social.engine import upkeep
 from social.engine.desk import Copies
-from social.store import control, copies, credentials, erasure, postgres_tools, restoring, schema
+from social.store import control, copies, erasure, postgres_tools, restoring, schema
+from social.store.credentials import StoredCredentials
 from social.store.rows import c
 from social.store.session import Database
 from social.store.tables import AuthorRow, ChoreRow, EventRow, PostRow
@@ -375,15 +376,15 @@ def test_who_was_forgotten_since_the_copy_stays_forgotten(database: Database, tm
 
 
 def test_renewed_keys_are_taken_along(database: Database, tmp_path: Path) -> None:
-    credentials.save_sealed(database, "x", b"old", now=NOW)
+    StoredCredentials(database, lambda: NOW).change("x", lambda _: b"old")
     copy = backed_up(database, tmp_path / "copies")
-    credentials.save_sealed(database, "x", b"renewed", now=NOW + timedelta(hours=1))
+    StoredCredentials(database, lambda: NOW + timedelta(hours=1)).change("x", lambda _: b"renewed")
     database.close()
 
     restore(database, copy)
 
     again = Database(f"sqlite:///{database.path}")
-    assert credentials.load_sealed(again, "x") == b"renewed"
+    assert StoredCredentials(again, lambda: NOW).load("x") == b"renewed"
     again.close()
 
 

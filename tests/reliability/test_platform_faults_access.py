@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from connectors.simulated.server import SimulatedRequest
 from social.domain.errors import ConnectorError, CredentialsExpired
 from social.domain.reply import ReplyState
 from social.ports import Secrets
-from social.secrets import EncryptedCredentials
+from social.secrets import EncryptedCredentials, SealedRows
 from social.store.session import Database
 from tests.connectors.contract import RememberedCredentials
 from tests.reliability.networks import KINDS, SECRETS, Town, town
@@ -29,13 +30,16 @@ class SecretFile:
         self.file = folder / "own.toml"
         self.write(parts)
         self.sealed: dict[str, bytes] = {}
-        self.store = EncryptedCredentials(
-            directory=folder,
-            key_file=folder / "key",
-            load_sealed=self.sealed.get,
-            save_sealed=self.sealed.__setitem__,
-            environment={},
-        )
+        self.store = EncryptedCredentials(directory=folder, key_file=folder / "key", sealed=self, environment={})
+
+    def load(self, name: str) -> bytes | None:
+        return self.sealed.get(name)
+
+    def change(self, name: str, make: Callable[[bytes | None], bytes]) -> None:
+        self.sealed[name] = make(self.sealed.get(name))
+
+    def exclusive(self) -> AbstractContextManager[SealedRows]:
+        raise NotImplementedError
 
     def write(self, parts: Mapping[str, str]) -> None:
         self.file.touch(mode=0o600)

@@ -49,7 +49,7 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no checksum of the model": (lambda folder: write_heads(folder, sha256={}), "no checksum of model.onnx"),
     "an empty tokenizer": (
         lambda folder: ((folder / "tokenizer.json").write_text("{}"), write_heads(folder)),
-        "tokenizer or config cannot be read",
+        "the tokenizer cannot be read",
     ),
 }
 
