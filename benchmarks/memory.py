@@ -78,6 +78,7 @@ def resident(pid: int | str = "self") -> int:
 def idle() -> int:
     with tempfile.TemporaryDirectory(prefix="dyzur-memory-") as folder:
         ours = measure_daemon(Path(folder))
+        measure_daemon(Path(folder), "--only", "poll,triage,respond")
     theirs = measure_pipeline()
     if theirs is None:
         print("the Hugging Face pipeline is not here: torch is not installed")
@@ -86,7 +87,7 @@ def idle() -> int:
     return 0 if ours <= 0.5 * theirs else 1
 
 
-def measure_daemon(folder: Path) -> int:
+def measure_daemon(folder: Path, *only: str) -> int:
     config = folder / "config.toml"
     config.write_text(
         '[database]\nurl = "sqlite:///desk.db"\n[web]\nport = 0\n'
@@ -99,7 +100,7 @@ def measure_daemon(folder: Path) -> int:
         encoding="utf-8",
     )
     daemon = subprocess.Popen(
-        [sys.executable, "-m", "social.cli", "--config", str(config), "run"],
+        [sys.executable, "-m", "social.cli", "--config", str(config), "run", *only],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -123,7 +124,8 @@ def measure_daemon(folder: Path) -> int:
         time.sleep(50)
         second = resident(daemon.pid)
         print(
-            f"social run {' '.join(only)}, model loaded, at rest: {first / MEGABYTE:.0f} MB, a minute later {second / MEGABYTE:.0f} MB"
+            f"social {' '.join(('run', *only))}, model loaded, at rest: {first / MEGABYTE:.0f} MB, "
+            f"a minute later {second / MEGABYTE:.0f} MB"
         )
         return max(first, second)
     finally:
