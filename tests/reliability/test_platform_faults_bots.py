@@ -14,7 +14,7 @@ from tests.story.telling import posts, replies
 TURNS = 1000
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
 def test_a_war_of_a_thousand_turns_with_another_bot_costs_one_reply(
     kind: str, database: Database, tmp_path: Path
 ) -> None:

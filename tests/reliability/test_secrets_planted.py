@@ -23,7 +23,7 @@ from tests.reliability.planted import Planted, echoing_network, judged, planted_
 DESK_PASSWORD, WRONG_PASSWORD = "canary desk password 11", "canary wrong password 22"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Planted]:
     url = "" if request.param == "sqlite" else request.getfixturevalue("_postgres_template")()
     with planted_shop(tmp_path / "shop", url) as planted:
