@@ -69,6 +69,8 @@ def _global_options(given: list[str]) -> tuple[list[str], str | None, bool]:
 def _with_config(verb: Verb, rest: list[str], config: str | None) -> list[str]:
     if config is None:
         return rest
+    if verb.group and rest[:1] and rest[0].startswith("-"):
+        return rest  # the group's own --help knows no file
     depth = 1 if verb.group else 0
     return [*rest[:depth], f"--config={config}", *rest[depth:]]
 

@@ -96,3 +96,9 @@ def test_the_configuration_before_a_command_of_a_group_reaches_it(social: Social
 
     assert social("--config", "shop.toml", "db", "upgrade").code == 0
     assert (shop / "var" / "shop.db").exists()
+
+
+def test_a_group_explains_itself_whatever_configuration_is_named(social: Social) -> None:
+    done = social("--config", "somewhere.toml", "db", "--help")
+
+    assert (done.code, "Usage: social db" in done.out) == (0, True), done.err
