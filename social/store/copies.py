@@ -39,9 +39,7 @@ def backup_sqlite(
     file, or ``stop`` said to give up. Raises ``StoreError``."""
     if database.path is None:
         return None
-    target = (folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db"
-    if target.exists():
-        raise StoreError("there is already a backup of this name.", resource=str(target), next_step="Move it away.")
+    target = _free_name((folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db")
     draft = _draft_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +59,15 @@ def backup_sqlite(
     finally:
         _remove(draft)
     return target
+
+
+def _free_name(wanted: Path) -> Path:
+    """A copy never takes another's place: whoever was killed during an upgrade may be back within the same second."""
+    for again in range(2, 100):
+        if not wanted.exists():
+            break
+        wanted = wanted.with_name(f"{wanted.stem.partition('~')[0]}~{again}{wanted.suffix}")
+    return wanted
 
 
 def daily(database: Database, folder: Path, *, keep: int, now: datetime, stop: Callable[[], bool]) -> Path | None:

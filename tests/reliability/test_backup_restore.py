@@ -505,3 +505,9 @@ def test_a_missing_tool_is_told_with_the_command(tmp_path: Path, monkeypatch: py
         postgres_tools.backup(database, tmp_path, label="backup", now=NOW)
 
     assert "open-sesame" not in str(told.value)
+
+
+def test_two_copies_of_one_second_are_two_copies(database: Database, tmp_path: Path) -> None:
+    made = [copies.backup_sqlite(database, label="before", now=NOW, folder=tmp_path) for _ in range(3)]
+
+    assert len({path for path in made if path is not None and path.exists()}) == 3
