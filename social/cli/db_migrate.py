@@ -120,10 +120,10 @@ def _key_for(settings: Settings, source: Database) -> Iterator[Path | None]:
     """What was sealed stays sealed by the same key, which a desk on PostgreSQL looks for beside config.toml. The copy is
     there before the move is committed, and gone again if it is not."""
     from social.domain.errors import Conflict
-    from social.engine.build import key_file_of
+    from social.engine.build import key_file
 
-    old = key_file_of(settings, source.path)
-    new = key_file_of(settings, None)
+    old = key_file(settings, source.path)
+    new = key_file(settings, None)
     if not old.exists():
         yield None
         return

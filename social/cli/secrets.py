@@ -57,7 +57,7 @@ def rotate_key(
     from social.store.credentials import StoredCredentials
 
     with opened_store(config) as opened:
-        file = key_file(opened.settings, opened.database)
+        file = key_file(opened.settings, opened.database.path)
         if step is None:
             _refuse_beside_other_machines(opened.database)
         rotation = KeyRotation(KeyFile(file), StoredCredentials(opened.database, machine_now))

@@ -79,19 +79,15 @@ def open_clock(settings: Settings, database: Database, *, resume: bool = False) 
         return PacedClock(anchor)
 
 
-def key_file_of(settings: Settings, database: Path | None) -> Path:
-    """Where the key of refreshed credentials lies: beside the SQLite file, else beside config.toml."""
+def key_file(settings: Settings, database: Path | None) -> Path:
+    """Where the key of refreshed credentials lies: beside the SQLite file, else (``None``) beside config.toml."""
     return settings.path("dyzur.key") if database is None else database.with_suffix(".key")
-
-
-def key_file(settings: Settings, database: Database) -> Path:
-    return key_file_of(settings, database.path)
 
 
 def open_credentials(settings: Settings, database: Database) -> CredentialStore:
     return EncryptedCredentials(
         directory=settings.path(settings.secrets.directory),
-        key_file=key_file(settings, database),
+        key_file=key_file(settings, database.path),
         sealed=credentials.StoredCredentials(database, clock.machine_now),
     )
 

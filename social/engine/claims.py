@@ -25,7 +25,7 @@ from sqlmodel import Session
 from social.clock import lease_now
 from social.engine import aside
 from social.store.columns import UtcDateTime
-from social.store.rows import t
+from social.store.rows import active, t
 from social.store.session import Database
 from social.store.tables import AlertRow, Claimable, EscalationRow, NotificationRow, PostRow, ProfileRow, ReplyRow
 
@@ -46,20 +46,15 @@ class Kind:
     states: tuple[str, ...]
     poison: str = "failed"  # where a row ends that was claimed too often without ever being finished
     urgent_first: bool = False  # by ``priority``, then by time; the others by time alone
-    active: tuple[str, ...] = ()  # of all that is claimed from the table, where it is more than ``states``
 
     def waits(self) -> Any:
-        """In a state to be claimed. Written out in the statement, the condition of the partial index included: by parameters
+        """In a state to be claimed. Written out in the statement, beside the condition of the partial index: by parameters
         SQLite cannot prove that this index will do, and reads all posts of a profile instead."""
-        state = _columns(self.table).state
-        return and_(*(state.in_(_written_out(states)) for states in (self.active, self.states) if states))
+        return and_(active(self.table), _columns(self.table).state.in_(_written_out(self.states)))
 
 
 def _written_out(states: tuple[str, ...]) -> Any:
     return bindparam(None, states, expanding=True, literal_execute=True, unique=True)
-
-
-_OF_REPLIES = ("planned", "sending")
 
 
 class Claimed(Enum):
@@ -67,8 +62,8 @@ class Claimed(Enum):
 
     PROFILE = Kind(ProfileRow, ("active",))
     POST = Kind(PostRow, ("new", "waiting"), urgent_first=True)
-    REPLY = Kind(ReplyRow, ("planned",), poison="refused", urgent_first=True, active=_OF_REPLIES)
-    DOUBTFUL = Kind(ReplyRow, ("sending",), active=_OF_REPLIES)
+    REPLY = Kind(ReplyRow, ("planned",), poison="refused", urgent_first=True)
+    DOUBTFUL = Kind(ReplyRow, ("sending",))
     ESCALATION = Kind(EscalationRow, ("open", "taken"))
     ALERT = Kind(AlertRow, ("raised", "told"), poison="over")
     NOTIFICATION = Kind(NotificationRow, ("planned",))

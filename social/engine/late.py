@@ -6,16 +6,15 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import or_, select, text, update
 from sqlmodel import Session
 
 from responders import delivery
 from responders.delivery import Event
-from social import clock
 from social.domain.escalation import WAITING_STATES
 from social.domain.reply import ReplyState, SentBy
+from social.engine.claims import machine_time
 from social.engine.desk import Desk
 from social.store.rows import c
 from social.store.tables import EscalationRow, ReplyRow
@@ -70,16 +69,13 @@ def _because(why: str | None) -> str:
 def _ids(session: Session, *, before: datetime, limit: int, profile_id: int | None = None) -> list[int]:
     """Those that nobody is sending just now, locked, the most overdue first."""
     columns = c(ReplyRow)
-    machine: Any = clock.lease_now()
-    if session.get_bind().dialect.name == "postgresql":
-        machine = func.clock_timestamp()
     query = (
         select(columns.id)
         .where(
             text("reply.state = 'planned'"),  # written out: SQLite proves by it that the partial index will do
             columns.sent_by == SentBy.ROBOT.value,
             columns.not_after < before,
-            or_(columns.leased_until.is_(None), columns.leased_until < machine),
+            or_(columns.leased_until.is_(None), columns.leased_until < machine_time(session)),
         )
         .order_by(columns.not_after)
         .limit(limit)
