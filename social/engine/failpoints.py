@@ -72,7 +72,8 @@ def _kill(name: str) -> None:
 def _stop(name: str) -> None:
     # said before, so that whoever waits for it knows where we stand
     log.warning("stopped at %s", name)
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # to this very thread: a signal to the process is taken by any of its threads, while this one would go on for a moment
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def _count(name: str) -> None: ...

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,8 @@ def backup_sqlite(
 
 def _free_name(wanted: Path) -> Path:
     """A copy never takes another's place: whoever was killed during an upgrade may be back within the same second."""
-    for again in range(2, 100):
-        if not wanted.exists():
-            break
-        wanted = wanted.with_name(f"{wanted.stem.partition('~')[0]}~{again}{wanted.suffix}")
-    return wanted
+    again = (wanted.with_name(f"{wanted.stem}~{number}{wanted.suffix}") for number in count(2))
+    return next(name for name in chain([wanted], again) if not name.exists())
 
 
 def daily(database: Database, folder: Path, *, keep: int, now: datetime, stop: Callable[[], bool]) -> Path | None:

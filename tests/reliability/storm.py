@@ -36,7 +36,9 @@ PAUSE_POINTS = (
 #: Past every lease, that of an intent too.
 PAUSE_SECONDS = LEASES.settle.total_seconds() + 3 * TOTAL_TIMEOUT + 1.5
 #: A point that is not reached for so long is given up, and the daemon killed where it stands.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+#: After so long a wait for a point, daemons whose fate is over step aside: they may be doing what leads to it.
+STEP_ASIDE_SECONDS = 10.0
 #: How long everything may take to come to its end once nobody is killed any more.
 DRAIN_SECONDS = 300.0
 #: A paused daemon may hold a SQLite file for longer than another one waits for it at its start.
@@ -88,7 +90,7 @@ class Storm:
         self._customers = Customers(place, count=posts, seed=seed)
         self._fates = deque(self._plan(posts, kills, pauses, points, daemons))
         self._calm = [threading.Event() for _ in range(daemons)]
-        self._lock, self._over = threading.Lock(), threading.Event()
+        self._lock, self._over, self._aside = threading.Lock(), threading.Event(), threading.Event()
         self._errors: list[BaseException] = []
         self._posts, self._kills = posts, kills
         self._allow_more()
@@ -182,6 +184,11 @@ class Storm:
 
     def _leave_alone(self, daemon: Daemon) -> None:
         while not self._over.wait(0.05):
+            if self._aside.is_set():
+                daemon.kill()
+                while self._aside.is_set() and not self._over.wait(0.05):
+                    pass
+                daemon = self._start(None)
             if not daemon.lives:
                 if daemon.code == StoreError.exit_code and self.result.restarts < MOST_RESTARTS:
                     self.result.restarts += 1
@@ -220,7 +227,10 @@ class Storm:
             due = waited > fate.after and (self._customers.done or self._customers.written >= self._customers.allowed)
             if waited > PATIENCE_SECONDS if fate.point else due:
                 break
+            if fate.point and waited > STEP_ASIDE_SECONDS:
+                self._aside.set()
             threading.Event().wait(0.005)
+        self._aside.clear()
         return not daemon.lives
 
     def _pause(self, daemon: Daemon) -> None:

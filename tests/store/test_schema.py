@@ -78,9 +78,10 @@ def test_it_copies_a_database_that_is_in_use(database: Database, tmp_path: Path)
 
 
 def test_it_does_not_write_over_an_older_backup(database: Database, tmp_path: Path) -> None:
-    schema.backup_sqlite(database, label="x", now=NOW, folder=tmp_path)
-    with pytest.raises(StoreError, match="already a backup"):
-        schema.backup_sqlite(database, label="x", now=NOW, folder=tmp_path)
+    made = [schema.backup_sqlite(database, label="x", now=NOW, folder=tmp_path) for _ in range(3)]
+    names = ["dyzur-x-20261120T100000.db", "dyzur-x-20261120T100000~2.db", "dyzur-x-20261120T100000~3.db"]
+    assert [file.name for file in made if file is not None] == names
+    assert sorted(file.name for file in tmp_path.glob("dyzur-x-*")) == sorted(names)
 
 
 def test_it_refuses_a_database_of_a_newer_program(store_database: Database) -> None:

@@ -136,7 +136,9 @@ def test_it_reads_with_an_older_key_and_seals_with_the_newest(database: Database
     assert store(database, folder).load("shop")["access_token"] == "sealed with the new key"
 
 
-@pytest.mark.parametrize("content", [None, b"", b"rubbish\n", Fernet.generate_key()])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"rubbish\n", Fernet.generate_key()], ids=["gone", "empty", "rubbish", "another"]
+)
 def test_it_says_what_to_do_without_the_right_key(database: Database, folder: Path, content: bytes | None) -> None:
     store(database, folder).save("shop", {"access_token": "x"})
     key = folder.parent / "dyzur.key"

@@ -52,13 +52,13 @@ def test_a_flag_that_needs_people_needs_a_reply() -> None:
     assert not merged(hit(Flag.OPT_OUT)).needs_reply
 
 
-@pytest.mark.parametrize("flag", NOBODY_FLAGS)
+@pytest.mark.parametrize("flag", sorted(NOBODY_FLAGS))
 def test_what_is_for_nobody_is_low_but_never_hides_what_the_model_holds_to_be_pressing(flag: Flag) -> None:
     assert merged(hit(flag), urgency=[0.02, 0.03, 0.9, 0.05]).urgency is Urgency.LOW
     assert merged(hit(flag), urgency=[0.9, 0.05, 0.03, 0.02]).urgency is Urgency.CRITICAL
 
 
-@pytest.mark.parametrize("flag", NOBODY_FLAGS)
+@pytest.mark.parametrize("flag", sorted(NOBODY_FLAGS))
 def test_beside_a_flag_for_people_nothing_is_for_nobody(flag: Flag) -> None:
     assert merged(hit(flag), hit(Flag.FRAUD, Urgency.CRITICAL)).flags == {Flag.FRAUD}
 

@@ -34,12 +34,13 @@ from triage.training.evaluate import (
     softmax,
 )
 from triage.training.graph import build_model
+from triage.training.pieces import write_pieces
 
 PREFIX = "query: "
 MAX_TOKENS = 128
 MODEL_ID = "dyzur-triage-small"
 LANGUAGES = ("pl", "en", "de", "es", "fr", "it", "pt")
-FILES = ("model.onnx", "tokenizer.json", "tokenizer_config.json", "config.json")
+FILES = ("model.onnx", "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "config.json")
 #: A corpus text counts a quarter in the bias: the corpus is full of critical texts on purpose, posts are not.
 CORPUS_COUNTS = 0.25
 CALIBRATED_ON = {
@@ -177,6 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     write_model(state, network.encoder.config, options.out / "model.onnx", int8=True)
     tokenizer.save_pretrained(options.out)
+    write_pieces(options.out)
     network.encoder.config.save_pretrained(options.out)
     write_heads(options.out, calibrate(rows, onnx_runner(options.out / "model.onnx"), tokenizer), options.version)
     if options.proof:
