@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -24,11 +25,22 @@ from tests.cast import at
 from tests.postgres_cluster import ClusterError, temporary_cluster
 
 MIGRATED_AT = at("2026-11-01 08:00")
-_missing: list[str] = []
+_missing: set[str] = set()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells the process that prints the summary what was missing where it ran."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["missing"] = sorted(_missing)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    _missing.update(getattr(node, "workeroutput", {}).get("missing", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for reason in _missing:
+    for reason in sorted(_missing):
         terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: {reason}", red=True, bold=True)
 
 
@@ -82,7 +94,7 @@ def _postgres_template() -> Iterator[Callable[[], str]]:
     try:
         url = make_url(running.__enter__()).set(drivername="postgresql+psycopg")
     except ClusterError as error:
-        _missing.append(str(error))
+        _missing.add(str(error))
         if os.environ.get("DYZUR_POSTGRES") == "required":
             pytest.fail(f"DYZUR_POSTGRES=required, but {error}", pytrace=False)
         pytest.skip(str(error))

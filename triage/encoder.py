@@ -253,6 +253,8 @@ def open_openvino(model: Path, threads: int) -> tuple[Run, str]:
         "INFERENCE_PRECISION_HINT": precision(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
+        # bound to cores, two daemons of one machine would share the first and leave the second alone
+        "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(core.read_model(str(model)), "CPU", options)
     request = compiled.create_infer_request()

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from social.clock import monotonic
 from social.store.rows import c
 from social.store.tables import PostRow, ReplyRow
 from tests.reliability.daemons import Place
@@ -44,6 +45,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 #: So many posts may wait for the desk; more are not written before it has caught up.
 PATIENCE = 60
 TRICKLE_SECONDS = 0.4
+#: What a desk that polls every half second has not read after so long was deleted before it could be.
+UNSEEN_FOR_GOOD_SECONDS = 10.0
 
 
 class Customers:
@@ -59,6 +62,7 @@ class Customers:
         self._place, self._count, self._fault_every = place, count, fault_every
         self._dice = Random(f"{seed}/customers")
         self._recent: deque[dict[str, Any]] = deque(maxlen=40)
+        self._stored, self._since, self._never_seen = 0, monotonic(), 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="customers")
 
@@ -77,12 +81,21 @@ class Customers:
     def _run(self) -> None:
         try:
             while self.written < self._count and not self._over.is_set():
-                room = PATIENCE - waiting_for_the_desk(self._place, self.written)
+                room = PATIENCE - self._waiting_for_the_desk()
                 for _ in range(min(room, self._count - self.written, max(self.allowed - self.written, 1), 10)):
                     self._write_one()
                 self._over.wait(0.1 if self.written < self.allowed else TRICKLE_SECONDS)
         except BaseException as error:  # noqa: BLE001 shown by whoever started this
             self.error = error
+
+    def _waiting_for_the_desk(self) -> int:
+        """Posts that are not stored, not judged, or whose reply is still to be sent."""
+        stored, unfinished = stored_and_unfinished(self._place)
+        if stored != self._stored:
+            self._stored, self._since = stored, monotonic()
+        elif monotonic() - self._since > UNSEEN_FOR_GOOD_SECONDS:
+            self._never_seen = max(0, self.written - stored)
+        return max(0, self.written - stored - self._never_seen) + unfinished
 
     def _write_one(self) -> None:
         what = self._dice.choices(list(SHARES), [share for share, _ in SHARES.values()])[0]
@@ -122,14 +135,14 @@ class Customers:
         self.happened[what] += 1
 
 
-def waiting_for_the_desk(place: Place, written: int) -> int:
-    """Posts of ``written`` that are not stored, not judged, or whose reply is still to be sent."""
+def stored_and_unfinished(place: Place) -> tuple[int, int]:
+    """Customers' posts in the store; and how many of them are not judged, plus replies still to be sent."""
     posts, replies = c(PostRow), c(ReplyRow)
     with place.database.read() as session:
         stored = session.execute(select(func.count()).where(posts.ours.is_(False))).scalar_one()
         new = session.execute(select(func.count()).where(posts.state == "new")).scalar_one()
         unsaid = session.execute(select(func.count()).where(replies.state.in_(("planned", "sending")))).scalar_one()
-    return max(0, written - stored) + new + unsaid
+    return stored, new + unsaid
 
 
 def everything_ended(place: Place, since: datetime) -> bool:
