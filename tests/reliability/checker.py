@@ -57,7 +57,8 @@ class Run:
     was cut off, nothing needs to have ended.
 
     ``within``: the customer's hour of I4. ``in_flight``: world time between the last look at a thread and the wire, in
-    which nobody can know what happens. ``vanishes``: a post deleted so soon may never have been shown to anybody.
+    which nobody can know what happens. ``vanishes``: a post deleted so soon may never have been shown to anybody; nor one that
+    was deleted before the networks were asked so many ``looks``: nobody polls while dead, and a poll may die with its page.
     """
 
     public: PublicHistory
@@ -68,6 +69,7 @@ class Run:
     within: timedelta = HOUR
     in_flight: timedelta = timedelta(minutes=5)
     vanishes: timedelta = timedelta(minutes=10)
+    looks: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,12 @@ class _Facts:
                 yield Violation("I1", f"post row {post.id}", f"{post.native_id} was never published on {post.network}")
 
     def _excused(self, post: PublicPost) -> bool:
-        gone = post.deleted_at is not None and post.deleted_at - post.created_at < self.run.vanishes
-        return gone or post.native_id in self.aside
+        if post.native_id in self.aside:
+            return True
+        if post.deleted_at is None:
+            return False
+        looks = self.public.looks_between(post.network, post.created_at, post.deleted_at)
+        return post.deleted_at - post.created_at < self.run.vanishes or looks < self.run.looks
 
     def no_cursor_runs_ahead(self) -> Iterator[Violation]:
         for post in self.public.of_customers:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from connectors.simulated.history import read_history
 from connectors.simulated.process import RunningSimulator
 from social.domain.post import PostKind
+from tests.reliability.networks import NEWS
 
 #: How a post reaches the shop without naming it, where it stands under nothing of the shop's.
 _ADDRESSED = {PostKind.QUOTE.value, PostKind.VISITOR_POST.value, PostKind.TAGGED.value}
@@ -43,11 +46,13 @@ class PublicPost:
 
 @dataclass(frozen=True, kw_only=True)
 class PublicHistory:
-    """``refused``: posts that somebody tried to publish again, which their network itself prevented."""
+    """``refused``: posts that somebody tried to publish again, which their network itself prevented. ``looks``: when each
+    network showed what was new."""
 
     start: datetime
     posts: Mapping[int, PublicPost]
     refused: Sequence[int] = ()
+    looks: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, networks: RunningSimulator) -> PublicHistory:
@@ -58,7 +63,12 @@ class PublicHistory:
             start=datetime.fromisoformat(lines[0]["start"]),
             posts={post.sequence: post for post in sorted(found, key=lambda post: post.sequence)},
             refused=[line["sequence"] for line in lines if line.get("event") == "refused-repeat"],
+            looks=_looks(lines),
         )
+
+    def looks_between(self, network: str, begin: datetime, end: datetime) -> int:
+        times = self.looks.get(network, ())
+        return bisect_right(times, end) - bisect_left(times, begin)
 
     @cached_property
     def said(self) -> list[PublicPost]:
@@ -110,3 +120,12 @@ def public(values: Mapping[str, Any]) -> PublicPost:
         created_at=datetime.fromisoformat(values["created_at"]),
         **moments,
     )
+
+
+def _looks(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[datetime]]:
+    found: defaultdict[str, list[datetime]] = defaultdict(list)
+    for line in lines:
+        network = line.get("network", "")
+        if line.get("request") == "GET" and line["status"] == 200 and re.search(NEWS.get(network, "$^"), line["path"]):
+            found[network].append(datetime.fromisoformat(line["at"]))
+    return {network: sorted(times) for network, times in found.items()}

@@ -145,6 +145,23 @@ def test_i1_it_misses_a_post_that_was_never_stored(damaged: Callable[..., Run]) 
     told(damaged(*FORGET_PRAISE), "I1", "facebook post", "is not in the database")
 
 
+def test_i1_it_excuses_only_what_was_deleted_before_it_could_be_read(
+    finished: Finished, damaged: Callable[..., Run]
+) -> None:
+    public = finished.run.public
+    post = next(post for post in public.of_customers if "Dziękuję" in post.text)
+    gone = post.created_at + timedelta(minutes=30)
+    for looks, said in ((2, False), (3, True)):
+        times = [post.created_at + timedelta(minutes=9 * number) for number in range(1, looks + 1)]
+        deleted = replace(
+            public,
+            posts={**public.posts, post.sequence: replace(post, deleted_at=gone)},
+            looks={post.network: [*times, gone + timedelta(minutes=1)]},
+        )
+        found = violations(damaged(*FORGET_PRAISE, public=deleted))
+        assert any(line.startswith("I1  ") and "is not in the database" in line for line in found) is said, found
+
+
 def test_i1_it_sees_a_post_that_is_stored_twice(damaged: Callable[..., Run]) -> None:
     columns = "brand_id, conversation_id, author_id, network, kind, thread_root, text, created_at, received_at"
     flags = "revision, revision_number, summoned, private, ours, history, after_gap, state, attempts, outcome, reason"
