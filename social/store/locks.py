@@ -12,8 +12,9 @@ SQLite knows one writer at a time, and SQLAlchemy leaves the clauses out there.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlmodel import Session
 
 from social.store.rows import c
@@ -26,13 +27,18 @@ START, PROFILE_LIMIT = 1, 2
 def hold_authors(session: Session, ids: Collection[int]) -> None:
     column = c(AuthorRow).id
     if ids and are_needed(session):
-        session.execute(select(column).where(column.in_(ids)).order_by(column).with_for_update(key_share=True))
+        session.execute(held(select(column).where(column.in_(ids)), column))
 
 
 def hold_conversations(session: Session, ids: Collection[int]) -> None:
     column = c(ConversationRow).id
     if ids and are_needed(session):
-        session.execute(select(column).where(column.in_(ids)).order_by(column).with_for_update(key_share=True))
+        session.execute(held(select(column).where(column.in_(ids)), column))
+
+
+def held(rows: Select[Any], by: Any) -> Select[Any]:
+    """These rows, held in the order that everybody keeps."""
+    return rows.order_by(by).with_for_update(key_share=True)
 
 
 def hold_around_posts(session: Session, post_ids: Collection[int]) -> None:

@@ -125,22 +125,13 @@ def _hold_around(session: Session, profile: Profile, found: Sequence[FetchedPost
     edit, or an answer in the network's app, ends what a daemon is about to decide."""
     if not locks.are_needed(session):
         return
-    posts, authors, conversations = c(PostRow), c(AuthorRow), c(ConversationRow)
-    native_ids = {post.native_id for post in found} | {post.in_reply_to for post in found if post.ours}
-    spoken_to = select(posts.conversation_id).where(
-        *_of(profile), posts.native_id.in_([id_ for id_ in native_ids if id_])
-    )
-    wrote = select(authors.id).where(
-        authors.network == profile.network, authors.native_id.in_({post.author.native_id for post in found})
-    )
-    author_ids = session.execute(wrote).scalars().all()
-    same_thread = select(conversations.id).where(
-        conversations.profile_id == profile.id,
-        conversations.thread_root.in_({post.thread_root for post in found}),
-        conversations.author_id.in_(author_ids),
-    )
-    locks.hold_authors(session, author_ids)
-    locks.hold_conversations(session, session.execute(spoken_to.union(same_thread)).scalars().all())
+    roots, writers = {post.thread_root for post in found}, {post.author.native_id for post in found}
+    ids = {post.native_id for post in found} | {post.in_reply_to for post in found if post.ours and post.in_reply_to}
+    connection, place = session.connection(), {"network": profile.network, "profile": profile.id}
+    authors = connection.execute(_HOLD_AUTHORS, {"network": profile.network, "writers": [*writers]}).scalars().all()
+    # no author is known by this number, and an empty list would be another statement
+    around = {**place, "ids": [*ids], "roots": [*roots], "authors": [*authors] or [0]}
+    connection.execute(_HOLD_CONVERSATIONS, around)
 
 
 def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
@@ -162,6 +153,29 @@ _KNOWN = select(
     c(PostRow).network == bindparam("network"),
     c(PostRow).profile_id == bindparam("profile"),
     c(PostRow).native_id.in_(bindparam("ids", expanding=True)),
+)
+
+
+_HOLD_AUTHORS = locks.held(
+    select(c(AuthorRow).id).where(
+        c(AuthorRow).network == bindparam("network"),
+        c(AuthorRow).native_id.in_(bindparam("writers", expanding=True)),
+    ),
+    c(AuthorRow).id,
+)
+_SPOKEN_TO = select(c(PostRow).conversation_id).where(
+    c(PostRow).network == bindparam("network"),
+    c(PostRow).profile_id == bindparam("profile"),
+    c(PostRow).native_id.in_(bindparam("ids", expanding=True)),
+)
+_SAME_THREAD = select(c(ConversationRow).id).where(
+    c(ConversationRow).profile_id == bindparam("profile"),
+    c(ConversationRow).thread_root.in_(bindparam("roots", expanding=True)),
+    c(ConversationRow).author_id.in_(bindparam("authors", expanding=True)),
+)
+_HOLD_CONVERSATIONS = locks.held(
+    select(c(ConversationRow).id).where(c(ConversationRow).id.in_(_SPOKEN_TO.union(_SAME_THREAD))),
+    c(ConversationRow).id,
 )
 
 
