@@ -237,6 +237,12 @@ class BlueskyConnector:
             source="lexicons app.bsky.notification.listNotifications and app.bsky.feed.getAuthorFeed",
             as_of=date(2026, 11, 22),
         ),
+        texts_may_teach=True,
+        teaching_rule=RuleSource(
+            rule="Bluesky: the developer guidelines do not speak of training; whatever a user wants deleted must go.",
+            source="https://docs.bsky.app/docs/support/developer-guidelines",
+            as_of=date(2026, 11, 26),
+        ),
     )
     reply_rules: ClassVar[ReplyRules] = ReplyRules(
         length_limit=300,

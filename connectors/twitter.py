@@ -220,6 +220,11 @@ class TwitterConnector:
             source="https://docs.x.com/x-api/posts/timelines/migrate/overview",
             as_of=date(2026, 11, 26),
         ),
+        teaching_rule=RuleSource(
+            rule="X: no model is trained on its content.",
+            source="https://docs.x.com/developer-guidelines",
+            as_of=date(2026, 8, 22),
+        ),
     )
     reply_rules: ClassVar[ReplyRules] = ReplyRules(
         length_limit=280,

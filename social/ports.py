@@ -161,7 +161,11 @@ class HistoryReach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a connector can tell. The engine never guesses around a missing one."""
+    """What a connector can tell. The engine never guesses around a missing one.
+
+    ``texts_may_teach``: the network's terms leave it open to train a classifier on what its users wrote. Where nobody has
+    read that they do, they do not. ``teaching_rule`` says what was read; it is shown to people.
+    """
 
     threads: bool  # ``thread`` shows our own posts by any client
     own_reply_lookup: bool
@@ -169,6 +173,8 @@ class Capabilities:
     deletions: bool
     history: HistoryReach
     private_channel: bool = False
+    texts_may_teach: bool = False
+    teaching_rule: RuleSource | None = None
 
 
 class Permission(StrEnum):

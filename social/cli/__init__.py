@@ -70,7 +70,8 @@ def _with_config(verb: Verb, rest: list[str], config: str | None) -> list[str]:
     if config is None:
         return rest
     if verb.group and rest[:1] and rest[0].startswith("-"):
-        return rest  # the group's own --help knows no file
+        # most groups know no file by themselves, only their verbs do
+        return [f"--config={config}", *rest] if verb.alone else rest
     depth = 1 if verb.group else 0
     return [*rest[:depth], f"--config={config}", *rest[depth:]]
 

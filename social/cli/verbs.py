@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """``module`` is imported when the verb is used. ``group``: the verb has verbs of its own (``queue list``)."""
+    """``module`` is imported when the verb is used. ``group``: the verb has verbs of its own (``queue list``); ``alone``: it
+    also does something without one."""
 
     name: str
     module: str
     summary: str
     group: bool = False
+    alone: bool = False
 
 
 #: Title of the section in the help, and its verbs in the order in which somebody new needs them.
@@ -51,6 +53,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ),
         Verb("backfill", "social.cli.backfill", "Read a profile's past and judge it for the reports; never answer it."),
         Verb("poll", "social.cli.poll", "Ask one network once and show what is new there."),
+        Verb("label", "social.cli.label", "Correct the judgement of uncertain posts; status, export.", True, True),
         Verb(
             "export",
             "social.cli.export",

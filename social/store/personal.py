@@ -24,6 +24,7 @@ from social.store.tables import (
     DecisionRow,
     EscalationRow,
     EventRow,
+    LabellingRow,
     LabelRow,
     NoteRow,
     NotificationRow,
@@ -252,6 +253,15 @@ HELD: tuple[Held, ...] = (
         whose=_of_posts(LabelRow),
         erased={},
         kept=_why(number="id post_id user_id", count="revision_number network head value was", when="made_at"),
+    ),
+    Held(
+        title="labels by people",
+        model=LabellingRow,
+        whose=_of_posts(LabellingRow),
+        # without its text a label teaches nothing and measures nothing
+        erased={},
+        kept={},
+        rows_go=True,
     ),
     Held(
         title="replies to them",

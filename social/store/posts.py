@@ -24,6 +24,7 @@ from social.store.tables import (
     AssessmentRow,
     AuthorRow,
     ConversationRow,
+    LabellingRow,
     PostRow,
     QuarantineRow,
     ReplyRow,
@@ -487,8 +488,8 @@ def quarantine(session: Session, profile_id: int, items: Iterable[Quarantined], 
 
 
 def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, now: datetime) -> int:
-    """Deleted at the network: the plan is cancelled, the case marked, text, raw answer, vector and old revisions erased;
-    a tombstone stays, so that the post is not read in again."""
+    """Deleted at the network: the plan is cancelled, the case marked, text, raw answer, vector, old revisions and labels for
+    the classifier erased; a tombstone stays, so that the post is not read in again."""
     count = 0
     for item in sorted(gone, key=lambda item: item.native_id):
         query = select(PostRow).where(*_of(profile), c(PostRow).native_id == item.native_id)
@@ -510,6 +511,7 @@ def forget_deleted(session: Session, profile: Profile, gone: Iterable[Gone], *, 
             row.leased_until = None
         session.add(row)
         session.execute(delete(RevisionRow).where(c(RevisionRow).post_id == row.id))
+        session.execute(delete(LabellingRow).where(c(LabellingRow).post_id == row.id))
         session.execute(update(AssessmentRow).where(c(AssessmentRow).post_id == row.id).values(vector=None, reasons=[]))
         session.execute(
             update(ReplyRow).where(c(ReplyRow).post_id == row.id, c(ReplyRow).state == "cancelled").values(text="")

@@ -24,6 +24,7 @@ from social.store.tables import (
     EscalationRow,
     EventRow,
     InvitationRow,
+    LabellingRow,
     NoteRow,
     NotificationRow,
     PostRow,
@@ -116,10 +117,12 @@ def _remove(model: type[SQLModel]) -> Callable[[Session, Sequence[int], datetime
 
 
 def _purge_posts(session: Session, ids: Sequence[int], now: datetime) -> None:
-    """The post and what repeats its words: earlier forms, what the judgement points at, our answers to it."""
+    """The post and what repeats its words: earlier forms, what the judgement points at, our answers to it. What people said
+    of a text for the classifier's sake goes with the text."""
     empty = {"raw": null(), "media": null(), "native": null(), "permalink": null()}
     session.execute(update(t(PostRow)).where(c(PostRow).id.in_(ids)).values(text="", erased_at=now, **empty))
     session.execute(delete(t(RevisionRow)).where(c(RevisionRow).post_id.in_(ids)))
+    session.execute(delete(t(LabellingRow)).where(c(LabellingRow).post_id.in_(ids)))
     judged = c(AssessmentRow).post_id.in_(ids)
     session.execute(update(t(AssessmentRow)).where(judged).values(vector=null(), reasons=[]))
     answers = c(ReplyRow).post_id.in_(ids)

@@ -397,6 +397,34 @@ class LabelRow(Table, table=True):
     made_at: datetime = _time()
 
 
+class LabellingRow(Table, table=True):
+    """What one person said of one post in a round of labelling; until ``made_at`` only that somebody is reading it.
+    ``turn`` 1 is the first person's, 2 a second one's who does not see the first. Without ``may_teach`` no training set
+    holds it."""
+
+    __tablename__ = "labelling"
+    __table_args__ = (UniqueConstraint("post_id", "revision_number", "turn"),)
+    id: int | None = Field(default=None, primary_key=True)
+    post_id: int = Field(foreign_key="post.id")
+    revision_number: int
+    turn: int
+    network: str
+    user_id: int = Field(foreign_key="user.id")
+    picked: str
+    may_teach: bool
+    token: str
+    leased_until: datetime = _time()  # machine time
+    made_at: datetime | None = _time(default=None)
+    sentiment: str | None = None
+    urgency: str | None = None
+    needs_reply: bool | None = None
+    topics: Any = _json(default=None, nullable=True)
+    flags: Any = _json(default=None, nullable=True)
+    guess: Any = _json()  # what was judged then: labels and probabilities, without a word of the text
+    model_id: str
+    model_version: str
+
+
 class IncidentRow(Table, table=True):
     """One cause behind many posts: an outage, a crisis on a profile. People are rung once for it."""
 
