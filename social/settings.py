@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from social.domain.assessment import Flag, Urgency
 from social.domain.errors import ConfigurationError
 from social.domain.hours import parse_slot, parse_slots, parse_weekly
 from social.domain.post import ProfileMode
@@ -296,6 +297,52 @@ class TriageBackend(StrEnum):
     RULES = "rules"
 
 
+class OwnRuleSettings(Section):
+    """[[triage.rules.own]]: a rule of your own. Patterns are written as in docs/rules.md; `social rules try` shows what
+    they find."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=60,
+        description="Stands beside every hit: small letters without accents, digits, -. Not the name of a shipped rule.",
+    )
+    flag: Flag | None = Field(None, description="Set on a hit. A rule needs flag, floor or both.")
+    floor: Urgency | None = Field(None, description="A hit is at least as urgent as this.")
+    pl: tuple[str, ...] = Field((), max_length=200, description="Patterns in Polish; one must be found.")
+    en: tuple[str, ...] = Field((), max_length=200, description="Patterns in English. All are tried on every text.")
+    any: tuple[str, ...] = Field((), max_length=200, description="Patterns that belong to no language, such as names.")
+    also: tuple[str, ...] = Field((), max_length=200, description="One of these must be in the text too.")
+    unless: tuple[str, ...] = Field((), max_length=200, description="Where one of these is in the text, no hit.")
+    beside: tuple[Flag, ...] = Field((), description="Only where another rule has set one of these flags.")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> OwnRuleSettings:
+        if self.flag is None and self.floor in (None, Urgency.LOW):
+            raise ValueError(f"rule {self.name!r} does nothing: give it a flag, or a floor of normal, high or critical")
+        if not (self.pl or self.en or self.any):
+            raise ValueError(f"rule {self.name!r} looks for nothing: give it words under pl, en or any")
+        return self
+
+
+class RulesSettings(Section):
+    """[triage.rules]: words that raise urgency or set a flag, whatever the model says. `social rules list` shows those that
+    come along; docs/rules.md explains how to write your own."""
+
+    off: tuple[str, ...] = Field((), description="Names of shipped rules that stay silent.")
+    idioms: tuple[str, ...] = Field(
+        (), max_length=200, description="Patterns that are said so and not meant so: no rule reads their words."
+    )
+    own: tuple[OwnRuleSettings, ...] = Field((), max_length=200, description="Your own rules.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RulesSettings:
+        names = [rule.name for rule in self.own]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise misplaced(("triage", "rules", "own", index, "name"), f"two rules are called {name!r}")
+        return self
+
+
 class TriageSettings(Section):
     """[triage]: the judge."""
 
@@ -309,6 +356,9 @@ class TriageSettings(Section):
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of the model; 0: as many as there are cores.")
     batch: int = Field(200, ge=1, le=2000, description="Posts judged in one transaction.")
+    rules: RulesSettings = Field(
+        default_factory=RulesSettings, description="Rules switched off, and rules of your own."
+    )
 
 
 class RespondersSettings(Section):

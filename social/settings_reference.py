@@ -100,6 +100,7 @@ def _inner_tables(name: str, model: type[BaseModel]) -> Iterator[str]:
         if inner is not None:
             several = get_origin(field.annotation) is tuple
             yield _section(f"`[[{name}.{key}]]`" if several else f"`[{name}.{key}]`", inner)
+            yield from _inner_tables(f"{name}.{key}", inner)
 
 
 def _table(model: type[BaseModel]) -> str:
@@ -114,7 +115,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ((), {}):
+    if value is None or value in ((), {}) or isinstance(value, BaseModel):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -174,6 +175,8 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
 def _plural(name: str) -> str:
     if name == "table, see below":
         return "tables, see below"
+    if name.startswith('`"'):
+        return f"these: {name}"
     return name if name.startswith(("list", "table")) else f"{name}s"
 
 

@@ -16,13 +16,33 @@ _STRING = re.compile(r'''"""|\'\'\'|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*|[\[\]{
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """The line (from 1) of ``path``, such as ``("profiles", 1, "mode")``; of its nearest table where the key itself is
-    not written; ``None`` where nothing of it is."""
+    """The line (from 1) of ``path``, such as ``("profiles", 1, "mode")`` or ``("brands", 0, "languages", 2)``; of its
+    nearest table where the key itself is not written; ``None`` where nothing of it is."""
     known = lines(text)
     for length in range(len(path), 0, -1):
         if (found := known.get(tuple(path[:length]))) is not None:
-            return found
+            element = path[length] if length == len(path) - 1 else None
+            return found + (_lines_down(text, found, element) if isinstance(element, int) else 0)
     return None
+
+
+def _lines_down(text: str, key: int, element: int) -> int:
+    """How many lines below its key (on line ``key``) the string number ``element`` of a list begins; 0 where that cannot
+    be told."""
+    rest = "\n".join(text.splitlines()[key - 1 :])
+    start = _KEY.match(rest)
+    depth, strings = 0, -1
+    for token in _STRING.finditer(rest, start.end() if start else 0):
+        sign = token.group()
+        if sign in ('"""', "'''"):
+            return 0
+        depth += (sign in "[{") - (sign in "]}")
+        if depth == 0:
+            return 0
+        strings += sign[0] in "\"'" and depth == 1
+        if strings == element:
+            return rest.count("\n", 0, token.start())
+    return 0
 
 
 def lines(text: str) -> dict[Path, int]:

@@ -11,6 +11,7 @@ from social.settings import TriageBackend
 from triage.assess import ModelClassifier, RulesClassifier
 from triage.checkpoint import HEADS, SHIPPED, read_checkpoint, unavailable
 from triage.encoder import RUNTIMES, Encoder, open_encoder
+from triage.rules import RuleBook
 
 #: ``auto`` takes the first that is installed and reads the model; the order is measured in docs/decisions/0002.
 AUTO_ORDER = ("openvino", "onnxruntime")
@@ -21,24 +22,29 @@ def load_classifier(
     model: str | Path = "",
     threads: int = 0,
     languages: Sequence[str] = ("pl", "en"),
+    *,
+    rules: RuleBook | None = None,
 ) -> ModelClassifier | RulesClassifier:
     """The classifier that ``[triage]`` asks for, loaded, verified and tried once.
 
-    ``model`` is a checkpoint's folder (for ``transformers`` also a name on the hub); empty: the shipped one. Raises
+    ``model`` is a checkpoint's folder (for ``transformers`` also a name on the hub); empty: the shipped one.
+    ``rules``: another book than the shipped one. Raises
     ``ModelUnavailable`` for a missing or broken model or runtime; the caller goes on with ``rules_only`` and says so.
     """
     if backend is TriageBackend.RULES:
-        return rules_only('[triage] backend = "rules"', languages)
+        return rules_only('[triage] backend = "rules"', languages, rules=rules)
     if backend is TriageBackend.TRANSFORMERS:
         from triage.transformers_backend import open_transformers
 
-        return ModelClassifier(open_transformers(model or SHIPPED, threads=threads), languages)
-    return ModelClassifier(_open_onnx(backend, Path(model) if model else SHIPPED, threads), languages)
+        return ModelClassifier(open_transformers(model or SHIPPED, threads=threads), languages, rules=rules)
+    return ModelClassifier(_open_onnx(backend, Path(model) if model else SHIPPED, threads), languages, rules=rules)
 
 
-def rules_only(reason: str, languages: Sequence[str] = ("pl", "en")) -> RulesClassifier:
+def rules_only(
+    reason: str, languages: Sequence[str] = ("pl", "en"), *, rules: RuleBook | None = None
+) -> RulesClassifier:
     """What goes on without a model; ``reason`` stands in every assessment, in the banner and in ``doctor``."""
-    return RulesClassifier(reason, languages)
+    return RulesClassifier(reason, languages, rules=rules)
 
 
 def health(classifier: ModelClassifier | RulesClassifier) -> Health:

@@ -15,6 +15,7 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
     """
     from social.cli.inspection import credential_problems, problems_in
     from social.domain.errors import ConfigurationError
+    from social.engine.rules import rule_doubts
     from social.settings import Settings, load_settings
     from social.settings_problems import unusable
 
@@ -27,7 +28,11 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
         if not as_json:
             raise
         problems = str(error).splitlines()
-    warnings = [f"{item.profile}: {item.sentence}" for item in credential_problems(settings)] if settings else []
+    warnings = (
+        [*(f"{item.profile}: {item.sentence}" for item in credential_problems(settings)), *rule_doubts(settings)]
+        if settings
+        else []
+    )
     if as_json:
         print_json({"ok": not problems, "problems": problems, "warnings": warnings})
     for warning in warnings:

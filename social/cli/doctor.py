@@ -103,11 +103,13 @@ def _machine() -> Iterator[Finding]:
 def _configuration(settings: Settings) -> Iterator[Finding]:
     from social.cli.inspection import problems_in
     from social.domain.post import ProfileMode
+    from social.engine.rules import rule_doubts
 
     problems = problems_in(settings)
     yield from (Finding("error", "configuration", problem) for problem in problems)
     if not problems:
         yield Finding("ok", "configuration", str(settings.source or "the demo that comes along"))
+    yield from (Finding("warning", "rules", doubt) for doubt in rule_doubts(settings))
     for profile in settings.profiles:
         if profile.mode is not ProfileMode.ACKNOWLEDGE:
             sentence = f"{profile.name} is {profile.mode.value}: its customers get no automatic answer"

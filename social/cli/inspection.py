@@ -12,13 +12,20 @@ from connectors import registry
 from responders import compose
 from social.domain.errors import ConfigurationError
 from social.engine.calendars import calendar_of
+from social.engine.rules import rule_problems
 from social.secrets import configured_parts
 from social.settings import ClockMode, ProfileSettings, Settings, explain, require_loopback
 
 
 def problems_in(settings: Settings) -> list[str]:
     """Every mistake with its line; empty where the desk can start. Credentials are looked at by ``missing_credentials``."""
-    return [*_clock(settings), *_brands(settings), *_networks(settings), *_profiles(settings)]
+    return [
+        *_clock(settings),
+        *_brands(settings),
+        *_networks(settings),
+        *_profiles(settings),
+        *rule_problems(settings),
+    ]
 
 
 def _clock(settings: Settings) -> Iterator[str]:

@@ -48,6 +48,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         Verb("hours", "social.cli.hours", "Is somebody there now? The next opening, the next ten holidays."),
         Verb("classify", "social.cli.classify", "Judge a text, or JSON Lines from standard input (-)."),
         Verb("simulate", "social.cli.simulate", "What would happen with a text at a time, and why."),
+        Verb("rules", "social.cli.rules", "The words that judge beside the model: list, show, try.", True),
         Verb(
             "replay", "social.cli.replay", "Real conversations of the past through the desk: what would have happened."
         ),

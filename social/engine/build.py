@@ -17,6 +17,7 @@ from social.engine.calendars import calendar_of
 from social.engine.desk import Copies, Desk, Leases, LiveProfile
 from social.engine.meter import StoredMeter
 from social.engine.on_call import open_on_call
+from social.engine.rules import open_rules
 from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
 from social.secrets import EncryptedCredentials
 from social.settings import ClockMode, ProfileSettings, Settings, TriageBackend, require_loopback
@@ -94,21 +95,23 @@ def open_credentials(settings: Settings, database: Database) -> CredentialStore:
 
 def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
     """The configured classifier and the rules that take over if it breaks. A model that cannot be loaded is said aloud
-    and replaced at once: never silently neutral."""
+    and replaced at once: never silently neutral. Raises ``ConfigurationError`` for rules that cannot be used."""
     from triage.load import load_classifier, rules_only
 
+    rules = open_rules(settings)
     languages = tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
-    fallback = rules_only("the model broke while running", languages=languages)
+    fallback = rules_only("the model broke while running", languages=languages, rules=rules)
     try:
         judge = load_classifier(
             backend=settings.triage.backend,
             model=settings.triage.model,
             threads=settings.triage.threads,
             languages=languages,
+            rules=rules,
         )
     except ModelUnavailable as error:
         log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
-        return rules_only(str(error), languages=languages), fallback
+        return rules_only(str(error), languages=languages, rules=rules), fallback
     return judge, fallback
 
 
@@ -124,6 +127,7 @@ def open_desk(
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
     others go on. ``only`` opens no more than these profiles, for a command beside the daemon, and leaves their modes as the
     daemon has them; ``judge`` is used instead of the configured one. The database must be current."""
+    classifier, fallback = judge or load_judge(settings)  # first: what it refuses must leave nothing half open
     now = world.now()
     with database.write() as session:
         profiles.synchronise(
@@ -148,7 +152,6 @@ def open_desk(
             _keep_error(database, item.name, str(error), now)
         else:
             live[opened.id] = opened
-    classifier, fallback = judge or load_judge(settings)
     return Desk(
         database=database,
         clock=world,

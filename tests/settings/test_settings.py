@@ -346,5 +346,6 @@ def test_the_shipped_file_shows_every_key_of_the_simple_sections() -> None:
 
     for name in ("clock", "database", "secrets", "triage", "responders"):
         model = Settings.model_fields[name].annotation
-        for key in model.model_fields:  # type: ignore[union-attr]
-            assert f"{key} =" in text, f"[{name}] {key}"
+        for key, field in model.model_fields.items():  # type: ignore[union-attr]
+            inner = hasattr(field.annotation, "model_fields")
+            assert (f"[{name}.{key}]" if inner else f"{key} =") in text, f"[{name}] {key}"

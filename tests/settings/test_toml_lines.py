@@ -61,6 +61,35 @@ def test_a_key_that_is_not_written_is_told_with_its_table() -> None:
     assert line_of(TEXT, ("brands", 1, "timezone")) == 14
 
 
+LISTS = """\
+[rules]
+off = ["a", "b"]
+own = [  # "no" string
+  "one, [two]", 'three "and" four',
+  "five",
+]
+deep = [["x"],
+  ["y"]]
+long = ['''text''']
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("rules", "off", 1), 2),
+        (("rules", "own", 0), 4),
+        (("rules", "own", 1), 4),
+        (("rules", "own", 2), 5),
+        (("rules", "own", 3), 3),
+        (("rules", "deep", 1), 7),
+        (("rules", "long", 0), 9),
+    ],
+)
+def test_it_finds_the_line_of_an_element_or_of_its_list(path: tuple[str | int, ...], line: int) -> None:
+    assert line_of(LISTS, path) == line
+
+
 def test_it_knows_no_line_for_what_is_not_there_at_all() -> None:
     assert line_of(TEXT, ("triage", "backend")) is None
 

@@ -356,6 +356,52 @@ Moglibyście zatrudnić więcej masażystek, było super
 Zawaliliście z kolorem, ale zapach cudny
 Blown away by your hospitality last night
 Lost my umbrella too, adding insult to injury
+You've taken my neighbour's direct debit from my account, I think
+my borscht is burned
+Watched one episode too long and the borscht got burned
+see you in court (the food court, 8.30)
+See you at the tennis court on Sunday
+can't see where the download-my-data thing lives nowadays
+I'd like to make a data request, where is the download-my-data button?
+Only the sling that was meant for the hospital bag isn't here yet
+I was scared to open an account, but the lady explained everything
+The piano has a mouse's nest in it, empty now, and what a lovely story
+how DARE you make me care about a snail
+thanks for treating me like a person
+How you speak to people matters, thank you
+Is it possible to use my voucher twice?
+Is it easy to use?
+As far as I recall the product was blue
+stuck on the train home, bored, tell me a story
+Can I change my address online?
+I have an account I never made much use of
+ah found it, it was under settings, ignore me
+Is this your new logo?
+No indication that any of my accounts were compromised, just asking
+She walks much better since her stroke, thanks to your nurses
+A stroke of genius, this campaign
+My insurance: how do I go about claiming from your partner?
+Po lewej stronie strony głównej widzę baner, co to?
+nie udaje mi się do was dodzwonić, o której otwieracie?
+Szok i niedowierzanie, taka niska cena
+Krzywe szwy w sukience, mam ją odesłać?
+Czy badanie krwi u was robi się na czczo?
+Wiertarka z udarem, czy macie ją na stanie?
+Pół roku czekałam na tę sukienkę i leży na mnie świetnie
+Wszyscy stoją w kolejce po wasze lody
+Czy udostępnicie mi adres sklepu?
+Blat spuchł po pół roku, mam pytanie o naprawę
+26 zł za latte z piankami, których nie zamawiałem
+Mam uraz do waszych butów, poproszę inny rozmiar
+Sklep zwraca od ręki pieniądze, super
+Mysz przestała klikać, jest jeszcze na gwarancji?
+Stacja rowerów przy szpitalu by się przydała
+Biegły w języku niemieckim, szukam pracy
+Jestem pełnomocnikiem taty, jak dopisać mnie do konta?
+Boję się otworzyć konto przez internet, pomożecie?
+Byli Państwo naszą dobrą wróżką
+Bilety kupione, zawał w gratisie, jadę na koncert życia!
+15 minut na infolinii i faktura poprawiona
 """.strip().splitlines()
 
 #: A line each: the flag, then the text.
@@ -431,6 +477,43 @@ outage | Czy tylko u mnie nie działa aplikacja?
 outage | w całym mieście nie ma prądu
 outage | is your site down for everyone?
 outage | Płatność nie przechodzi
+safety | the hedge trimmer wouldn't switch off
+safety | piekarnika nie da się wyłączyć
+safety | klientka leży nieprzytomna przy kasach
+safety | Passenger in row 22 has collapsed
+safety | man on the tracks
+safety | ktoś leży na torach
+safety | PALI SIĘ piekarnik
+safety | gas smell strong
+safety | Butla syczy przy zaworze
+safety | The driver is drunk, I can smell it
+safety | motorniczy jest pijany
+safety | w dżemie było szkło, szkło w dżemie
+safety | second degree burn on her hand from your kettle
+safety | hip broken in two places after your wet floor
+safety | mam obdukcję po interwencji waszej ochrony
+safety | wyśmiał moją niepełnosprawność przy wszystkich
+safety | insulina w drodze od 5 dni, mam zapas do jutra
+self_harm | wszystkim będzie lżej beze mnie
+fraud | not my transaction
+fraud | account stolen
+fraud | a payment I don't recognise went out this morning
+fraud | karta jest przy mnie, a ktoś płaci w Lyonie
+fraud | hasło zmienione bez mojej wiedzy
+fraud | your email has forty other patients in cc
+fraud | odzyskałam konto po włamaniu, ale zamówienia dalej wiszą
+legal | Our advocate has issued a legal notice
+legal | Kancelaria w imieniu klienta zwraca się o sprostowanie
+legal | UOKiK dostał zrzuty
+outage | nobody in Leeds has signal
+outage | ATMs out of service at every branch
+outage | u wszystkich error 503?
+outage | całe miasto bez sieci
+outage | żaden terminal w galerii nie przyjmuje kart
+outage | Czy jest awaria w Gorzowie?
+opt_out | Odszedłem dwa lata temu, a wy wciąż wysyłacie mi oferty. Dajcie spokój.
+opt_out | turn off the notifications
+rising_anger | To jest żenada
 spam | Zarabiaj 500 zł dziennie bez wychodzenia z domu, link w bio
 spam | Make $500 a day from home, link in bio
 """.strip().splitlines()

@@ -6,8 +6,8 @@ import pytest
 
 from social.domain.assessment import SILENT_FLAGS, Flag, Urgency
 from tests.triage.phrases import FLAGGED, INNOCENT, OPT_OUT, QUOTES_A_MACHINE, WANTS_HUMAN
-from triage.prepare import fold, prepare
-from triage.rules import Hit, compile_pattern, read_rules, rule_book
+from triage.prepare import prepare
+from triage.rules import Hit, read_rules, rule_book
 
 
 def judge(text: str) -> tuple[Hit, ...]:
@@ -94,43 +94,44 @@ def test_it_keeps_a_bound_on_time_for_the_longest_texts() -> None:
     assert isinstance(judge("proszę o kontakt nie chcę rozmawiać z wasz kurier mi " * 80), tuple)
 
 
-# --- the notation ---------------------------------------------------------------------------------------------------
+def test_it_takes_anger_alone_for_no_emergency() -> None:
+    hits = judge("Żenada, skandal, kpina")
+    assert {hit.flag for hit in hits} == {Flag.RISING_ANGER}
+    assert not any(hit.floor is not None and hit.floor.at_least(Urgency.HIGH) for hit in hits)
+
+
+def test_it_takes_a_tool_that_stays_on_for_a_hazard_and_not_for_a_wish_for_silence() -> None:
+    hits = judge("hedge trimmer wouldn't switch off, so I pulled the plug")
+    assert [(hit.flag, hit.floor) for hit in hits] == [(Flag.SAFETY, Urgency.HIGH)]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text", "found"),
-    [
-        ("reklamacj*", "Reklamację składam", True),
-        ("reklamacj*", "autoreklamacja", False),
-        ("stop", "nonstop", False),
-        ("proszę o? kontakt", "prosze kontakt", True),
-        ("proszę .. kontakt", "proszę dziś bardzo pilnie o kontakt", True),
-        ("proszę .. kontakt", "proszę. Kontakt", False),
-        ("proszę .. kontakt", "proszę a b c d e kontakt", False),
-        ("(nie chcę|wolę) (bot*|automat*)", "wolę automaty", True),
-        ("don't reply", "dont reply", True),
-        ("don't reply", "don’t reply", True),
-        ("< stop >", "@user STOP!!", True),
-        ("< stop >", "stop it", False),
-        ("# minut", "czekam 40 minut", True),
-        ("#letni* syn*", "mojego 11-letniego syna", True),
-    ],
+    "text", ["hospital bag, and we are in the hospital now", "po kontuzji, a dziś karetka po mnie"]
 )
-def test_its_notation_means_what_it_says(pattern: str, text: str, found: bool) -> None:
-    book = read_rules(
-        {
-            "idioms": {},
-            "harmless": {},
-            "rule": [{"name": "x", "flag": "spam", "any": [pattern]}],
-        }
-    )
-    assert bool(book.judge(prepare(text).text)) is found
+def test_it_blots_an_idiom_and_reads_what_stands_beside_it(text: str) -> None:
+    assert Flag.SAFETY in flags(text)
 
 
-@pytest.mark.parametrize("pattern", ["(open", "closed)", "{nobody}", "gap ..", "maybe?", "a|b..c", "50%"])
-def test_it_refuses_a_pattern_that_it_cannot_read(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"rules\.toml: pattern"):
-        compile_pattern(pattern)
+@pytest.mark.parametrize(("minutes", "floor"), [("11", None), ("29", None), ("30", Urgency.HIGH), ("45", Urgency.HIGH)])
+def test_it_calls_a_wait_on_hold_long_from_half_an_hour_on(minutes: str, floor: Urgency | None) -> None:
+    found = [hit.floor for hit in judge(f"on hold for {minutes} minutes") if hit.rule == "asks-again"]
+    assert found == ([floor] if floor else [])
+
+
+def test_it_explains_what_fired_what_held_back_and_what_was_not_read() -> None:
+    found = rule_book().explain("Umieram z głodu. Świeca pali się równo, mam reklamację, poproszę konsultanta")
+
+    assert [hit.rule for hit in found.hits] == ["asks-for-a-person", "formal-complaint-or-withdrawal"]
+    assert [(held.rule, held.evidence, held.excuse) for held in found.held_back] == [
+        ("immediate-hazard", "pali się", "Świeca pali się równo")
+    ]
+    assert [words for words, _ in found.blotted] == ["Umieram z głodu"]
+
+
+def test_it_explains_exactly_the_hits_that_it_judges_by() -> None:
+    for line in FLAGGED:
+        text = prepare(line.split(" | ", 1)[1]).text
+        assert rule_book().explain(text).hits == rule_book().judge(text)
 
 
 def test_it_refuses_a_rule_that_does_nothing_or_has_an_unknown_key() -> None:
@@ -138,10 +139,6 @@ def test_it_refuses_a_rule_that_does_nothing_or_has_an_unknown_key() -> None:
     with pytest.raises(ValueError, match="needs a flag or a floor"):
         read_rules({**empty, "rule": [{"name": "idle", "pl": ["x"]}]})
     with pytest.raises(ValueError, match="unknown key 'flor'"):
-        read_rules({**empty, "rule": [{"name": "typo", "flor": "high"}]})
-
-
-def test_it_folds_polish_letters_and_keeps_every_position() -> None:
-    text = "Zażółć gęślą jaźń ŁÓDŹ „cudzysłów” ﷺ"
-    assert fold(text).startswith("zazolc gesla jazn lodz")
-    assert len(fold(text)) == len(text)
+        read_rules({**empty, "rule": [{"name": "typo", "flor": "high", "pl": ["x"]}]})
+    with pytest.raises(ValueError, match=r"rules\.toml: rule 'broken': pattern '\(open': a bracket is not closed"):
+        read_rules({**empty, "rule": [{"name": "broken", "flag": "spam", "pl": ["fine", "(open"]}]})
