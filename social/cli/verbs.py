@@ -45,6 +45,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "Questions": (
         Verb("hours", "social.cli.hours", "Is somebody there now? The next opening, the next ten holidays."),
         Verb("classify", "social.cli.classify", "Judge a text, or JSON Lines from standard input (-)."),
+        Verb("evaluate", "social.cli.evaluate", "How right the judgement is on texts that people have labelled."),
         Verb("simulate", "social.cli.simulate", "What would happen with a text at a time, and why."),
         Verb(
             "replay", "social.cli.replay", "Real conversations of the past through the desk: what would have happened."
