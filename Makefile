@@ -46,7 +46,7 @@ format: $(VENV)/.installed-check  ## bring the code into the agreed form
 	$(BIN)/ruff format .
 
 # The quick ones; memory, latency, scaling and upgrade take longer and say in their first lines how they are called.
-BENCHMARKS = cli_start triage_speed ingest engine_share
+BENCHMARKS = cli_start triage ingest engine_share
 
 bench: $(VENV)/.installed-test  ## what things cost on this machine
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done

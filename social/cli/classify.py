@@ -13,8 +13,9 @@ import typer
 from social.cli.command import Config, Json, columns, new_app, print_json, say
 
 if TYPE_CHECKING:
-    from social.domain.assessment import Assessment, TextToAssess
+    from social.domain.assessment import Assessment, Head, TextToAssess
     from social.ports import Classifier
+    from triage.why import Explanation
 
 app = new_app()
 
@@ -30,12 +31,18 @@ def classify(
         str | None,
         typer.Option("--language", metavar="CODE", help="What the network says of the text's language: pl, en."),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Also the words that moved the model most: up to forty times the work.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Judge a text: language, sentiment, urgency, whether it needs a reply, what it asks for.
 
     With - every line is {"id": ..., "text": "...", "lang": "pl"} ("lang" may be left out), and one JSON line comes out
     for each, in the same order. A line that cannot be used comes out as {"id", "line", "error"}, and the exit code is 2.
+
+    --why leaves out one word after the other (neighbours together in a long text) and shows by how much the probability of
+    the model's label then falls: a word above zero speaks for the label, one below against it.
     """
     from social.cli import logs
     from social.domain.assessment import TextToAssess
@@ -46,29 +53,37 @@ def classify(
     logs.set_up(level="WARNING")
     judge, _ = load_judge(settings)
     if text != "-":
-        assessment = judge.assess([TextToAssess(text=text, language_hint=language)])[0]
-        if as_json:
-            print_json(described(None, assessment))
-        else:
-            print(_for_people(assessment))
+        judged = _judge(judge, [TextToAssess(text=text, language_hint=language)], why=why)[0]
+        print_json(_described(None, judged)) if as_json else print(_for_people(judged))
         return
-    broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language)
+    broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language, why=why)
     if broken:
         say(f"{broken} of the lines could not be used; each says why in its place.")
         raise typer.Exit(_BROKEN_INPUT)
 
 
-def _classify_lines(judge: Classifier, lines: Iterable[bytes], *, batch: int, hint: str | None) -> int:
+def _judge(judge: Classifier, texts: list[TextToAssess], *, why: bool) -> list[Assessment] | list[Explanation]:
+    if not why:
+        return judge.assess(texts)
+    from triage.why import explain
+
+    return [explain(judge, text) for text in texts]
+
+
+def _classify_lines(
+    judge: Classifier, lines: Iterable[bytes], *, batch: int, hint: str | None, why: bool = False
+) -> int:
     """Write one line for each line read; returns how many could not be used."""
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
     broken = done = 0
     progress = sys.stderr.isatty()
     while chunk := list(islice(numbered, batch)):
         items = [_read(number, line, hint) for number, line in chunk]
-        results = iter(judge.assess([item.text for item in items if isinstance(item, _Usable)]))
+        texts = [item.text for item in items if isinstance(item, _Usable)]
+        results: Iterator[Assessment | Explanation] = iter(_judge(judge, texts, why=why))
         for item in items:
             if isinstance(item, _Usable):
-                print_json(described(item.id, next(results)), pretty=False)
+                print_json(_described(item.id, next(results)), pretty=False)
             else:
                 broken += 1
                 print_json(item, pretty=False)
@@ -116,6 +131,14 @@ def _read(number: int, line: bytes, hint: str | None) -> _Usable | dict[str, Any
     return _Usable(item.get("id"), TextToAssess(text=text, language_hint=language or hint))
 
 
+def _described(id: object, judged: Assessment | Explanation) -> dict[str, Any]:
+    from social.domain.assessment import Assessment
+
+    if isinstance(judged, Assessment):
+        return described(id, judged)
+    return {**described(id, judged.assessment), "why": why_described(judged)}
+
+
 def described(id: object, assessment: Assessment) -> dict[str, Any]:
     """An assessment as JSON. Scores are probabilities; labels are a best guess also where the head abstained."""
     return {
@@ -138,7 +161,39 @@ def described(id: object, assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def _for_people(assessment: Assessment) -> str:
+def why_described(explanation: Explanation) -> dict[str, Any]:
+    """An explanation as JSON: the words in the order of ``read``, the text as the model reads it, so that a page can mark
+    them there. A change is the probability of the head's label less what it is without the word."""
+
+    def label(best: Any) -> dict[str, Any] | None:
+        return None if best is None else {"label": best[0].value, "probability": round(best[1], 6)}
+
+    def change(value: float | None) -> float | None:
+        return None if value is None else round(value, 6)
+
+    return {
+        "sentiment": label(explanation.sentiment),
+        "urgency": label(explanation.urgency),
+        "read": explanation.read,
+        "words": [
+            {
+                "text": word.text,
+                "start": word.start,
+                "end": word.end,
+                "sentiment": change(word.sentiment),
+                "urgency": change(word.urgency),
+            }
+            for word in explanation.words
+        ],
+    }
+
+
+def _for_people(judged: Assessment | Explanation) -> str:
+    from social.cli.wording import printable
+    from social.domain.assessment import Assessment
+
+    assessment = judged if isinstance(judged, Assessment) else judged.assessment
+
     def scores(of: Any) -> str:
         return ", ".join(f"{label.value} {score:.0%}" for label, score in of.items())
 
@@ -154,9 +209,26 @@ def _for_people(assessment: Assessment) -> str:
         rows.append(("flags", ", ".join(sorted(flag.value for flag in assessment.flags))))
     if assessment.abstained:
         rows.append(("unsure of", ", ".join(sorted(head.value for head in assessment.abstained))))
-    rows += [("because", line) for line in _because(assessment)]
+    rows += [("because", printable(line)) for line in _because(assessment)]
+    if not isinstance(judged, Assessment):
+        rows += [(f"words, {head.value}", printable(line)) for head, line in _words(judged)]
     rows.append(("model", str(assessment.model)))
     return columns(rows)
+
+
+def _words(explanation: Explanation) -> Iterator[tuple[Head, str]]:
+    """For each head its label and the words that moved it most: ``positive 98%: "przemiła" +31%, "dziękuję" +4%``."""
+    from social.domain.assessment import Head
+
+    for head, best in ((Head.SENTIMENT, explanation.sentiment), (Head.URGENCY, explanation.urgency)):
+        if best is None:
+            yield head, "the model says nothing"
+            continue
+        moved = [
+            f'"{" ".join(word.text.split())}" {(word.sentiment if head is Head.SENTIMENT else word.urgency) or 0:+.0%}'
+            for word in explanation.heaviest(head)
+        ]
+        yield head, f"{best[0].value} {best[1]:.0%}: {', '.join(moved) or 'no single word moves it'}"
 
 
 def _because(assessment: Assessment) -> Iterator[str]:

@@ -47,6 +47,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "Questions": (
         Verb("hours", "social.cli.hours", "Is somebody there now? The next opening, the next ten holidays."),
         Verb("classify", "social.cli.classify", "Judge a text, or JSON Lines from standard input (-)."),
+        Verb("evaluate", "social.cli.evaluate", "How right the judgement is on texts that people have labelled."),
         Verb("simulate", "social.cli.simulate", "What would happen with a text at a time, and why."),
         Verb("rules", "social.cli.rules", "The words that judge beside the model: list, show, try.", True),
         Verb(

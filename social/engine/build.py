@@ -93,26 +93,36 @@ def open_credentials(settings: Settings, database: Database) -> CredentialStore:
     )
 
 
+def open_judge(settings: Settings) -> Classifier:
+    """The configured classifier. Raises ``ModelUnavailable`` where it cannot be loaded, ``ConfigurationError`` for rules that
+    cannot be used."""
+    from triage.load import load_classifier
+
+    return load_classifier(
+        backend=settings.triage.backend,
+        model=settings.triage.model,
+        threads=settings.triage.threads,
+        languages=_languages(settings),
+        rules=open_rules(settings),
+    )
+
+
 def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
     """The configured classifier and the rules that take over if it breaks. A model that cannot be loaded is said aloud
     and replaced at once: never silently neutral. Raises ``ConfigurationError`` for rules that cannot be used."""
-    from triage.load import load_classifier, rules_only
+    from triage.load import rules_only
 
-    rules = open_rules(settings)
-    languages = tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
+    rules, languages = open_rules(settings), _languages(settings)
     fallback = rules_only("the model broke while running", languages=languages, rules=rules)
     try:
-        judge = load_classifier(
-            backend=settings.triage.backend,
-            model=settings.triage.model,
-            threads=settings.triage.threads,
-            languages=languages,
-            rules=rules,
-        )
+        return open_judge(settings), fallback
     except ModelUnavailable as error:
         log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
         return rules_only(str(error), languages=languages, rules=rules), fallback
-    return judge, fallback
+
+
+def _languages(settings: Settings) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
 
 
 def open_desk(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Social
+from tests.triage.tiny_model import write_tiny_model
 
 KEYS = {
     "id",
@@ -96,3 +97,53 @@ def test_nothing_in_is_nothing_out(social: Social, shop: Path) -> None:
     done = social("classify", "-", stdin="\n\n")
 
     assert (done.code, done.out) == (0, "")
+
+
+# --- why --------------------------------------------------------------------------------------------------------------
+
+
+def with_tiny_model(shop: Path) -> None:
+    folder = write_tiny_model(shop / "tiny")
+    config = (shop / "config.toml").read_text(encoding="utf-8")
+    chosen = config.replace('backend = "rules"', f'backend = "onnxruntime"\nmodel = "{folder}"')
+    (shop / "config.toml").write_text(chosen, encoding="utf-8")
+
+
+def test_why_names_the_words_that_moved_the_model(social: Social, shop: Path) -> None:
+    with_tiny_model(shop)
+
+    done = social("classify", "--why", "Gdzie moja paczka?")
+    found = social("classify", "--why", "Gdzie moja paczka?", "--json").json
+
+    assert done.code == 0, done.err
+    assert "words, sentiment" in done.out
+    assert "words, urgency" in done.out
+    why = found["why"]
+    assert why["sentiment"]["label"] == found["sentiment"]
+    assert [word["text"] for word in why["words"]] == ["Gdzie", "moja", "paczka", "?"]
+    assert any(word["sentiment"] for word in why["words"])
+
+
+def test_why_works_for_lines_too(social: Social, shop: Path) -> None:
+    with_tiny_model(shop)
+
+    first, second = social("classify", "-", "--why", stdin=as_lines({"id": 1, "text": "ok"}, {"id": 2})).lines
+
+    assert [word["text"] for word in first["why"]["words"]] == ["ok"]
+    assert "error" in second
+
+
+def test_rules_alone_have_their_reasons_and_no_words(social: Social, shop: Path) -> None:
+    done = social("classify", "--why", "Mój prawnik się odezwie")
+
+    assert "law-or-authorities" in done.out
+    assert "the model says nothing" in done.out
+
+
+def test_a_customers_escape_sequences_do_not_reach_the_terminal(social: Social, shop: Path) -> None:
+    with_tiny_model(shop)
+
+    done = social("classify", "--why", "czerwona \x1b[31mpaczka\u202e \x9b1m")
+
+    assert done.code == 0, done.err
+    assert not {"\x1b", "\u202e", "\x9b"} & set(done.out)
