@@ -14,7 +14,7 @@ import tomllib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,24 @@ import numpy as np
 HERE = Path(__file__).parent
 SENTIMENT = ("negative", "neutral", "positive")
 URGENCY = ("critical", "high", "normal", "low")
+NEEDS_REPLY = ("no", "yes")
+TOPICS = (
+    "delivery",
+    "payment",
+    "product_fault",
+    "account",
+    "staff",
+    "price",
+    "buying_advice",
+    "outage",
+    "store",
+    "praise",
+    "other",
+)
+HARMS = ("abuse", "hate")
+IRONY = ("no", "yes")
+#: Those of the corpus that occur often enough to teach; rules decide on flags, this only makes the encoder look.
+FLAGS = ("safety", "fraud", "formal", "repeat_contact", "minors", "legal", "outage", "wants_human", "rising_anger")
 NEUTRAL = SENTIMENT.index("neutral")
 CORPUS = "corpus"
 WEAK_WEIGHT = 0.3
@@ -50,6 +68,36 @@ class Example:
     urgency: int = ABSENT
     urgency_weight: float = 1.0
     two_class: bool = False
+    needs_reply: int = ABSENT
+    irony: int = ABSENT
+    #: One number a label: 1, 0 or -1 where nobody said; empty where nothing at all is known.
+    topics: tuple[int, ...] = ()
+    harm: tuple[int, ...] = ()
+    flags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """One thing to learn. ``many``: each label is a question of its own (yes or no); else one of them is right. ``weight`` is
+    its part of the loss. Only ``shipped`` heads are in the exported file, the others help the encoder to look."""
+
+    name: str
+    labels: tuple[str, ...]
+    many: bool = False
+    weight: float = 1.0
+    shipped: bool = True
+
+
+HEADS: tuple[Head, ...] = (
+    Head(name="sentiment", labels=SENTIMENT),
+    Head(name="urgency", labels=URGENCY),
+    Head(name="needs_reply", labels=NEEDS_REPLY, weight=0.5),
+    Head(name="topics", labels=TOPICS, many=True, weight=0.5),
+    Head(name="harm", labels=HARMS, many=True, weight=0.5),
+    Head(name="irony", labels=IRONY, weight=0.3, shipped=False),
+    Head(name="flags", labels=FLAGS, many=True, weight=0.3, shipped=False),
+)
+SHIPPED_HEADS = tuple(head for head in HEADS if head.shipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +130,7 @@ class Stage:
     max_repeat: float
     augment: float
     shares: dict[str, float]
+    tasks: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +140,7 @@ class Plan:
     sources: tuple[Source, ...]
     stages: dict[str, Stage]
     intents: dict[str, str]
+    harms: dict[str, tuple[int, ...]]
     held_out: int
     corpus_weight: float
 
@@ -111,6 +161,7 @@ def load_plan(path: Path = HERE / "sources.toml") -> Plan:
         sources=sources,
         stages={name: Stage(name=name, **entry) for name, entry in raw["stage"].items()},
         intents={intent: label for label, intents in raw["intents"].items() for intent in intents},
+        harms={label: tuple(known[name] for name in HARMS) for label, known in raw["harms"].items()},
         held_out=int(raw["corpus"]["held_out"]),
         corpus_weight=float(raw["corpus"]["weight"]),
     )
@@ -145,13 +196,23 @@ def read_source(plan: Plan, source: Source, data: Path, part: str) -> list[Examp
         )
         if source.task == "sentiment":
             example = replace(example, sentiment=SENTIMENT.index(label))
+        if source.task == "irony":
+            example = replace(example, irony=int(label == "irony"))
+        if source.task == "harm":
+            example = replace(example, harm=plan.harms[label])
         if source.task == "urgency":
             example = replace(example, urgency=URGENCY.index(label))
         elif part == "train" and (weak := weak_urgency(plan, source, label, row["text"])):
             example = replace(example, urgency=URGENCY.index(weak), urgency_weight=WEAK_WEIGHT)
-        if example.sentiment != ABSENT or example.urgency != ABSENT:
+        if is_labelled(example):
             examples.append(example)
     return examples
+
+
+def is_labelled(example: Example) -> bool:
+    """Whether anything is known about it."""
+    one_of = (example.sentiment, example.urgency, example.needs_reply, example.irony)
+    return any(value != ABSENT for value in one_of) or bool(example.topics or example.harm or example.flags)
 
 
 def weak_urgency(plan: Plan, source: Source, label: str, text: str) -> str | None:
@@ -186,6 +247,9 @@ def read_corpus(plan: Plan, *, held_out: bool, folder: Path = HERE / "corpus") -
                         weight=plan.corpus_weight,
                         sentiment=SENTIMENT.index(row["sentiment"]),
                         urgency=URGENCY.index(row["urgency"]),
+                        needs_reply=int(row["needs_reply"]),
+                        topics=tuple(int(topic in row["topics"]) for topic in TOPICS),
+                        flags=tuple(int(flag in row["flags"]) for flag in FLAGS),
                     )
                 )
     return examples
@@ -201,16 +265,16 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
     """Chance of each example at one draw, summing to 1.
 
     The corpus gets its share; the rest is split by language, and inside a language by label, as the square root of how
-    many rows a label has (rare labels come up more often, none rules). No row is expected more than `max_repeat`
+    many rows a label has (rare labels come up more often, none rules), times the stage's share of what is asked there. No row is expected more than `max_repeat`
     times in the public sets; corpus rows may come more often, their augmentation differs each time.
     """
-    cells: dict[tuple[str, str, int, int], list[int]] = defaultdict(list)
+    cells: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
         if example.source == CORPUS:
             # The corpus is balanced over urgency, which is what it is there for.
-            cells[(CORPUS, example.lang, ABSENT, example.urgency)].append(index)
+            cells[(CORPUS, example.lang, "urgency", example.urgency)].append(index)
         else:
-            cells[("public", example.lang, example.sentiment, ABSENT)].append(index)
+            cells[("public", example.lang, *_asked(example))].append(index)
     has_corpus = any(key[0] == CORPUS for key in cells)
     part = {CORPUS: stage.corpus_share if has_corpus else 0.0}
     part["public"] = 1.0 - part[CORPUS]
@@ -221,7 +285,7 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
         for language in languages:
             share = stage.shares[language] if language in stage.shares else stage.shares["other"] / len(others)
             keys = [key for key in cells if key[:2] == (kind, language)]
-            roots = {key: float(np.sqrt(len(cells[key]))) for key in keys}
+            roots = {key: float(np.sqrt(len(cells[key]))) * stage.tasks.get(key[2], 1.0) for key in keys}
             for key in keys:
                 weights = np.array([examples[index].weight for index in cells[key]])
                 chances[cells[key]] = part[kind] * share * roots[key] / sum(roots.values()) * weights / weights.sum()
@@ -231,6 +295,17 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
     chances[public] = np.minimum(chances[public], limit)
     total: np.ndarray = chances / chances.sum()
     return total
+
+
+def _asked(example: Example) -> tuple[str, int]:
+    """What a row of a public set is there for, and its answer."""
+    if example.sentiment != ABSENT:
+        return "sentiment", example.sentiment
+    if example.harm:
+        return "harm", int(any(value == 1 for value in example.harm))
+    if example.irony != ABSENT:
+        return "irony", example.irony
+    return "urgency", example.urgency
 
 
 def draw_pool(

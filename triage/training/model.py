@@ -1,4 +1,4 @@
-"""The network: one encoder, mean pooling, two linear heads, and the loss that only counts what is known."""
+"""The network: one encoder, mean pooling, a linear head a question, and the loss that only counts what is known."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from triage.training.data import ABSENT, NEUTRAL, SENTIMENT, URGENCY, Example
+from triage.training.data import ABSENT, HEADS, NEUTRAL, Example
 
 PREFIX = "query: "
 """The encoder's family was trained with this in front of every question-like text."""
 SMOOTHING = 0.05
 FORBIDDEN = -1e4
+VECTOR = "vector"
 
 
 class Network(nn.Module):
-    """input_ids, attention_mask [B,T] -> sentiment logits [B,3], urgency logits [B,4], unit vector [B,H]."""
+    """input_ids, attention_mask [B,T] -> logits of each head [B,labels] by name, and ``vector``, unit vectors [B,H]."""
 
     def __init__(self, encoder: nn.Module, hidden: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.sentiment = nn.Linear(hidden, len(SENTIMENT))
-        self.urgency = nn.Linear(hidden, len(URGENCY))
+        for head in HEADS:
+            self.add_module(head.name, nn.Linear(hidden, len(head.labels)))
 
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
         dropped = self.dropout(mean)
-        return self.sentiment(dropped), self.urgency(dropped), functional.normalize(mean, dim=-1)
+        found = {head.name: self.get_submodule(head.name)(dropped) for head in HEADS}
+        return {**found, VECTOR: functional.normalize(mean, dim=-1)}
 
 
 def build(encoder: Path, *, from_weights: bool = True) -> Network:
@@ -96,16 +96,31 @@ def known_loss(
     return (losses * counted).sum() / counted.sum().clamp(min=1.0)
 
 
+def questions_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy [B, labels] as a mean over the answers that are known; 0 when there is none."""
+    known = (labels != ABSENT).float()
+    target = labels.clamp(min=0).float() * (1 - SMOOTHING) + SMOOTHING / 2
+    losses = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (losses * known).sum() / known.sum().clamp(min=1.0)
+
+
 def batch_loss(network: Network, rows: Sequence[Example], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    sentiment, urgency, _ = network(tokens, mask)
-    forbidden = torch.zeros_like(sentiment, dtype=torch.bool)
-    forbidden[:, NEUTRAL] = torch.tensor([row.two_class for row in rows])
-    of_sentiment = known_loss(
-        sentiment.float(), torch.tensor([row.sentiment for row in rows]), torch.ones(len(rows)), forbidden
-    )
-    of_urgency = known_loss(
-        urgency.float(),
-        torch.tensor([row.urgency for row in rows]),
-        torch.tensor([row.urgency_weight for row in rows]),
-    )
-    return of_sentiment + of_urgency
+    """The heads' losses by their weights, each for as much of the batch as knows its answer: a head of which one row speaks
+    does not pull as hard as one of which all do."""
+    outputs = network(tokens, mask)
+    total = torch.zeros(())
+    for head in HEADS:
+        logits = outputs[head.name].float()
+        given = [getattr(row, head.name) for row in rows]
+        if head.many:
+            labels = torch.tensor([answer or (ABSENT,) * len(head.labels) for answer in given])
+            loss, spoken = questions_loss(logits, labels), sum(bool(answer) for answer in given)
+        else:
+            labels, weights, forbidden = torch.tensor(given), torch.ones(len(rows)), torch.zeros_like(logits, dtype=torch.bool)
+            if head.name == "urgency":
+                weights = torch.tensor([row.urgency_weight for row in rows])
+            if head.name == "sentiment":
+                forbidden[:, NEUTRAL] = torch.tensor([row.two_class for row in rows])
+            loss, spoken = known_loss(logits, labels, weights, forbidden), sum(answer != ABSENT for answer in given)
+        total = total + head.weight * min(1.0, 2 * spoken / len(rows)) * loss
+    return total

@@ -1,8 +1,9 @@
 """Train the shipped model: `python -m triage.training.train --data DIR --encoder DIR --out DIR`.
 
-Two stages (see `sources.toml`): `public` learns sentiment in many languages from permissive sets, `brand` adds the
-project's own corpus and teaches urgency. Each stage leaves `OUT/<stage>/` with the averaged weights
-(`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on after a stop.
+Two stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
+adds the project's own corpus and teaches urgency, topics and who waits for an answer. Each stage leaves `OUT/<stage>/` with
+the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
+after a stop.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def make_optimiser(network: Network, stage: sets.Stage) -> torch.optim.AdamW:
     for name, value in network.named_parameters():
         if not value.requires_grad:
             continue
-        group = heads if name.startswith(("sentiment.", "urgency.")) else body if value.ndim > 1 else plain
+        group = heads if not name.startswith("encoder.") else body if value.ndim > 1 else plain
         group.append(value)
     groups = [
         {"params": body, "peak": stage.learning_rate, "weight_decay": 0.01},
