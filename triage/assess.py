@@ -39,8 +39,8 @@ class ModelClassifier:
                 sentiment=scores.sentiment[place],
                 urgency=None if scores.urgency is None else scores.urgency[place],
                 vector=None if scores.vectors is None else scores.vectors[place],
-                sentiment_head=self._encoder.sentiment,
-                urgency_head=self._encoder.urgency,
+                more={name: values[place] for name, values in scores.more.items()},
+                heads=self._encoder.heads,
             )
             language = _language(text, item, self._languages)
             assessments.append(merge(text, language, self._rules.judge(text.text), opinion))

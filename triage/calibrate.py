@@ -21,3 +21,11 @@ def probabilities(logits: NDArray[Any], temperature: float, bias: Sequence[float
         scaled = scaled + np.asarray(bias, dtype=np.float64)
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def answers(logits: NDArray[Any], temperature: float, bias: Sequence[float] = ()) -> Floats:
+    """Sigmoid of ``logits`` [B, labels], each label a question of its own, scaled and shifted as in ``probabilities``."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    if len(bias):
+        scaled = scaled + np.asarray(bias, dtype=np.float64)
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(scaled, -60.0, 60.0))))

@@ -1,7 +1,8 @@
 """A checkpoint folder as it is exported: verified before it is believed. See ``triage/model/`` for the shipped one.
 
 ``heads.json`` names the labels in the order of the logits, the prefix, the longest input, a temperature and the
-threshold of each head, for a head that needs one a bias for each label, and the SHA-256 of every other file.
+threshold of each head, for a head that needs one a bias for each label, for one of many answers the limit of each, and the
+SHA-256 of every other file. Sentiment and urgency must be there; who waits for an answer, topics and harm may be.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from social.domain.assessment import ModelIdentity, Sentiment, Urgency
+from social.domain.assessment import Flag, ModelIdentity, Sentiment, Topic, Urgency
 from social.domain.errors import ModelUnavailable
 
 SHIPPED = Path(__file__).parent / "model"
@@ -24,16 +25,26 @@ VECTOR_LENGTH = 384
 #: The order of the logits; the export keeps it too.
 SENTIMENTS = tuple(Sentiment)
 URGENCIES = tuple(Urgency)
+REQUIRED: Mapping[str, tuple[str, ...]] = {"sentiment": SENTIMENTS, "urgency": URGENCIES}
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "needs_reply": ("no", "yes"),
+    "topics": tuple(Topic),
+    "harm": (Flag.ABUSE.value, Flag.HATE.value),
+}
+#: Heads of which each label is a question of its own; of the others one label is right.
+MANY = frozenset({"topics", "harm"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSettings:
     """``temperature`` divides the logits, ``bias`` (a number a label, or empty for none) is added then; below
-    ``abstain`` (a probability) the head only gives its best guess."""
+    ``abstain`` (a probability) the head only gives its best guess. ``limits``, one a label: from which probability on a head
+    of many answers gives this one; for ``needs_reply`` from which on somebody waits."""
 
     temperature: float = 1.0
     abstain: float = 0.5
     bias: tuple[float, ...] = ()
+    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +55,15 @@ class Checkpoint:
     identity: ModelIdentity
     prefix: str
     max_tokens: int
-    sentiment: HeadSettings
-    urgency: HeadSettings
+    heads: Mapping[str, HeadSettings]
+
+    @property
+    def sentiment(self) -> HeadSettings:
+        return self.heads["sentiment"]
+
+    @property
+    def urgency(self) -> HeadSettings:
+        return self.heads["urgency"]
 
 
 def unavailable(what: str, folder: Path | str, cause: BaseException | None = None) -> ModelUnavailable:
@@ -70,8 +88,7 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
             identity=ModelIdentity(id=str(heads["id"]), version=str(heads["version"])),
             prefix=str(heads["prefix"]),
             max_tokens=int(heads["max_tokens"]),
-            sentiment=_head(heads, "sentiment", len(SENTIMENTS)),
-            urgency=_head(heads, "urgency", len(URGENCIES)),
+            heads=_heads(heads),
         )
     except FileNotFoundError as error:
         raise unavailable(f"{Path(error.filename or HEADS).name} is missing", folder) from error
@@ -95,8 +112,15 @@ def _verify_files(folder: Path, expected: Mapping[str, str]) -> None:
 
 
 def _verify_labels(folder: Path, labels: Mapping[str, Any]) -> None:
-    if tuple(labels["sentiment"]) != SENTIMENTS or tuple(labels["urgency"]) != URGENCIES:
-        raise unavailable(f"{HEADS} has other labels than {[*SENTIMENTS]} and {[*URGENCIES]}", folder)
+    for name, expected in {**REQUIRED, **OPTIONAL}.items():
+        if (name in REQUIRED or name in labels) and tuple(labels[name]) != expected:
+            raise unavailable(f"{HEADS} has other labels for {name} than {[*map(str, expected)]}", folder)
+
+
+def _heads(heads: Mapping[str, Any]) -> dict[str, HeadSettings]:
+    """Those that this program knows; what a newer training added beside them is left alone."""
+    known = {**REQUIRED, **OPTIONAL}
+    return {name: _head(heads, name, len(labels)) for name, labels in known.items() if name in heads["labels"]}
 
 
 def _head(heads: Mapping[str, Any], name: str, labels: int) -> HeadSettings:
@@ -106,4 +130,7 @@ def _head(heads: Mapping[str, Any], name: str, labels: int) -> HeadSettings:
     bias = tuple(float(value) for value in heads.get("bias", {}).get(name, ()))
     if len(bias) not in (0, labels) or not all(-10 <= value <= 10 for value in bias):
         raise ValueError(f"{name}: bias {list(bias)} is not {labels} numbers from -10 to 10")
-    return HeadSettings(temperature=temperature, abstain=abstain, bias=bias)
+    limits = tuple(float(value) for value in heads.get("limits", {}).get(name, ()))
+    if len(limits) != (labels if name in OPTIONAL else 0) or not all(0 <= value <= 1 for value in limits):
+        raise ValueError(f"{name}: limits {list(limits)} are not a probability for each of its labels")
+    return HeadSettings(temperature=temperature, abstain=abstain, bias=bias, limits=limits)

@@ -10,7 +10,7 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,28 +19,32 @@ from numpy.typing import NDArray
 
 from social.domain.assessment import ModelIdentity
 from social.domain.errors import ModelUnavailable
-from triage.calibrate import Floats, probabilities
-from triage.checkpoint import MODEL, SENTIMENTS, URGENCIES, VECTOR_LENGTH, Checkpoint, HeadSettings, unavailable
+from triage.calibrate import Floats, answers, probabilities
+from triage.checkpoint import MANY, MODEL, OPTIONAL, REQUIRED, VECTOR_LENGTH, Checkpoint, HeadSettings, unavailable
 
 #: Tokens in a batch, padding included; what keeps two cores busy without leaving their caches.
 TOKEN_BUDGET = 1_024
+LABELS = {**REQUIRED, **OPTIONAL}
 #: Widths are multiples of this.
 WIDTH_STEP = 8
 
 Ids = NDArray[np.int64]
-#: sentiment logits [B, 3], urgency logits [B, 4], unit vectors [B, 384]
-Outputs = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+#: By name: the logits of each head [B, labels], and ``vector``, unit vectors [B, 384].
+Outputs = Mapping[str, NDArray[Any]]
 #: input_ids and attention_mask, both [B, T] int64
 Run = Callable[[Ids, Ids], Outputs]
+VECTOR = "vector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Of N texts. ``urgency`` [N, 4] and ``vectors`` [N, 384] are None where the checkpoint has no such head."""
+    """Of N texts. ``urgency`` [N, 4] and ``vectors`` [N, 384] are None where the checkpoint has no such head; ``more`` has
+    the probabilities [N, labels] of the optional heads that it has."""
 
     sentiment: Floats  # [N, 3]
     urgency: Floats | None
     vectors: NDArray[np.float32] | None
+    more: Mapping[str, Floats] = field(default_factory=dict)
 
 
 class Encoder(Protocol):
@@ -55,10 +59,9 @@ class Encoder(Protocol):
         ...
 
     @property
-    def sentiment(self) -> HeadSettings: ...
-
-    @property
-    def urgency(self) -> HeadSettings: ...
+    def heads(self) -> Mapping[str, HeadSettings]:
+        """Settings of each head by name; sentiment is always there."""
+        ...
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Probabilities in the order of ``texts``. Raises ``ModelUnavailable`` if the model is broken."""
@@ -86,36 +89,35 @@ class OnnxEncoder:
         return self._runtime
 
     @property
-    def sentiment(self) -> HeadSettings:
-        return self._checkpoint.sentiment
-
-    @property
-    def urgency(self) -> HeadSettings:
-        return self._checkpoint.urgency
+    def heads(self) -> Mapping[str, HeadSettings]:
+        return self._checkpoint.heads
 
     def score(self, texts: Sequence[str]) -> Scores:
         rows = tokenize(
             self._tokenizer, [self._checkpoint.prefix + text for text in texts], self._checkpoint.max_tokens
         )
-        sentiment = np.zeros((len(rows), len(SENTIMENTS)))
-        urgency = np.zeros((len(rows), len(URGENCIES)))
+        logits = {name: np.zeros((len(rows), len(LABELS[name]))) for name in self.heads}
         vectors = np.zeros((len(rows), VECTOR_LENGTH), dtype=np.float32)
         for places in batches(rows):
             try:
                 outputs = self._run(*pad([rows[place] for place in places], self._tokenizer.pad_token_id))
-                sentiment[places], urgency[places], vectors[places] = outputs
+                for name, values in logits.items():
+                    values[places] = outputs[name]
+                vectors[places] = outputs[VECTOR]
             except ModelUnavailable:
                 raise
             except Exception as error:  # each runtime has its own tree of errors
                 raise unavailable("the model cannot be run", self._checkpoint.folder, error) from error
-        for values in (sentiment, urgency, vectors):
-            if not np.isfinite(values).all():
-                raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
-        return Scores(
-            sentiment=probabilities(sentiment, self.sentiment.temperature, self.sentiment.bias),
-            urgency=probabilities(urgency, self.urgency.temperature, self.urgency.bias),
-            vectors=vectors,
-        )
+        sound = all(np.isfinite(values).all() for values in logits.values()) and np.isfinite(vectors).all()
+        if not sound:
+            raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
+        found = {name: _chances(name, values, self.heads[name]) for name, values in logits.items()}
+        return Scores(sentiment=found.pop("sentiment"), urgency=found.pop("urgency"), vectors=vectors, more=found)
+
+
+def _chances(name: str, logits: Floats, head: HeadSettings) -> Floats:
+    turn = answers if name in MANY else probabilities
+    return turn(logits, head.temperature, head.bias)
 
 
 # --- texts into batches -----------------------------------------------------------------------------------------------
@@ -227,8 +229,9 @@ def available_threads(wanted: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_onnxruntime(model: Path, threads: int) -> tuple[Run, str]:
-    """Raises ``ImportError`` where onnxruntime is not installed, its own errors for a broken file."""
+def open_onnxruntime(model: Path, threads: int, names: Sequence[str]) -> tuple[Run, str]:
+    """``names``: the outputs that are wanted. Raises ``ImportError`` where onnxruntime is not installed, its own errors for
+    a broken file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -238,14 +241,14 @@ def open_onnxruntime(model: Path, threads: int) -> tuple[Run, str]:
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def run(ids: Ids, mask: Ids) -> Outputs:
-        outputs = session.run(["sentiment", "urgency", "vector"], {"input_ids": ids, "attention_mask": mask})
-        return outputs[0], outputs[1], outputs[2]
+        return dict(zip(names, session.run([*names], {"input_ids": ids, "attention_mask": mask}), strict=True))
 
     return run, f"onnxruntime {onnxruntime.__version__}, {threads} threads"
 
 
-def open_openvino(model: Path, threads: int) -> tuple[Run, str]:
-    """Raises ``ImportError`` where OpenVINO is not installed, its own errors for a broken file."""
+def open_openvino(model: Path, threads: int, names: Sequence[str]) -> tuple[Run, str]:
+    """``names``: the outputs that are wanted. Raises ``ImportError`` where OpenVINO is not installed, its own errors for a
+    broken file."""
     import openvino
 
     core = openvino.Core()
@@ -258,13 +261,11 @@ def open_openvino(model: Path, threads: int) -> tuple[Run, str]:
     }
     compiled = core.compile_model(core.read_model(str(model)), "CPU", options)
     request = compiled.create_infer_request()
-    names = ("sentiment", "urgency", "vector")
 
     def run(ids: Ids, mask: Ids) -> Outputs:
         answer = request.infer({"input_ids": ids, "attention_mask": mask})
         # the request's memory is used again by the next batch
-        sentiment, urgency, vector = (np.array(answer[name]) for name in names)
-        return sentiment, urgency, vector
+        return {name: np.array(answer[name]) for name in names}
 
     return (
         run,
@@ -277,7 +278,7 @@ def precision(capabilities: Sequence[str]) -> str:
     return "bf16" if "BF16" in capabilities else "f32"
 
 
-RUNTIMES: Mapping[str, Callable[[Path, int], tuple[Run, str]]] = {
+RUNTIMES: Mapping[str, Callable[[Path, int, Sequence[str]], tuple[Run, str]]] = {
     "openvino": open_openvino,
     "onnxruntime": open_onnxruntime,
 }
@@ -289,7 +290,7 @@ def open_encoder(checkpoint: Checkpoint, runtime: str, threads: int) -> OnnxEnco
     tokenizer = open_tokenizer(checkpoint.folder)
     count = available_threads(threads)
     try:
-        run, description = RUNTIMES[runtime](checkpoint.folder / MODEL, count)
+        run, description = RUNTIMES[runtime](checkpoint.folder / MODEL, count, (*checkpoint.heads, VECTOR))
     except ImportError:
         raise
     except Exception as error:  # each runtime has its own tree of errors

@@ -2,17 +2,19 @@
 
 - Urgency is the most urgent of what the model says and of the floors of the rules that fired. Advertising or a machine's
   answer alone turns ``normal`` into ``low``; neither hides what the model holds to be high or critical.
-- A flag comes from a rule and is certain when a rule fires. Where the model sees something critical and no rule can say
-  what, the flags are unsure: nobody knows yet whether this is injury, fraud or a lawsuit, and the robot must not talk.
-- ``needs_reply`` is urgency above low, or a flag that asks for people. It is unsure while the model wavers between
-  low and the rest, unless a rule has decided it.
+- A flag comes from a rule and is certain when a rule fires; abuse and hate come from the model. Where the model sees
+  something critical and no rule can say what, the flags are unsure: nobody knows yet whether this is injury, fraud or a
+  lawsuit, and the robot must not talk.
+- ``needs_reply`` is what the model says of it, urgency from high on, or a flag that asks for people; for a checkpoint
+  without that head urgency above low. It is unsure while the model wavers, unless a rule has decided it.
+- Topics are those that the model gives from each one's own limit on.
 - A head abstains below its own threshold (``heads.json``); the label is still the best guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -27,19 +29,20 @@ from social.domain.assessment import (
     ModelIdentity,
     Reason,
     Sentiment,
+    Topic,
     Urgency,
     most_urgent,
 )
 from triage.calibrate import Floats
-from triage.checkpoint import SENTIMENTS, URGENCIES, HeadSettings
+from triage.checkpoint import OPTIONAL, SENTIMENTS, URGENCIES, HeadSettings
 from triage.language import LanguageGuess
 from triage.prepare import PreparedText
 from triage.rules import Hit
 
 Label = TypeVar("Label")
 
-#: Flags that a person must act on. An opt-out is honoured by the robot itself.
-PEOPLE_FLAGS = frozenset(Flag) - {Flag.OPT_OUT} - NOBODY_FLAGS
+#: Flags that a person must act on. An opt-out is honoured by the robot itself; who swears may want nothing of us.
+PEOPLE_FLAGS = frozenset(Flag) - {Flag.OPT_OUT, Flag.ABUSE} - NOBODY_FLAGS
 #: Flags that say what is critical about a text.
 EXPLAINS_CRITICAL = frozenset(
     {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.OUTAGE}
@@ -62,8 +65,8 @@ class ModelOpinion:
     sentiment: Floats  # [3]
     urgency: Floats | None  # [4]
     vector: NDArray[np.float32] | None  # [384]
-    sentiment_head: HeadSettings
-    urgency_head: HeadSettings
+    heads: Mapping[str, HeadSettings]
+    more: Mapping[str, Floats] = field(default_factory=dict)  # [labels] of each optional head
 
 
 def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], opinion: ModelOpinion) -> Assessment:
@@ -71,17 +74,18 @@ def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], 
     sentiment = SENTIMENTS[int(opinion.sentiment.argmax())]
     scores = opinion.urgency if opinion.urgency is not None else np.full(len(URGENCIES), 1 / len(URGENCIES))
     guess = URGENCIES[int(scores.argmax())] if opinion.urgency is not None else Urgency.NORMAL
-    flags = flags_of(hits)
+    harms = tuple(Flag(name) for name in _given("harm", opinion))
+    flags = flags_of(hits, harms)
     urgency = _urgency(guess, hits, flags)
     abstained = set() if language.certain else {Head.LANGUAGE}
-    if opinion.sentiment.max() < opinion.sentiment_head.abstain:
+    if opinion.sentiment.max() < opinion.heads["sentiment"].abstain:
         abstained.add(Head.SENTIMENT)
-    if scores.max() < opinion.urgency_head.abstain or opinion.urgency is None:
+    if opinion.urgency is None or scores.max() < opinion.heads["urgency"].abstain:
         abstained.add(Head.URGENCY)
     low, critical = float(scores[URGENCIES.index(Urgency.LOW)]), float(scores[URGENCIES.index(Urgency.CRITICAL)])
     decided = bool(flags & (PEOPLE_FLAGS | NOBODY_FLAGS)) or _floor(hits) is not None
-    praise = guess is Urgency.LOW and float(opinion.sentiment[SENTIMENTS.index(Sentiment.POSITIVE)]) >= SURE_PRAISE
-    if not decided and not praise and (opinion.urgency is None or DOUBT_LOW[0] < low < DOUBT_LOW[1]):
+    waits, doubtful = _waits(opinion, guess, low)
+    if not decided and doubtful:
         abstained.add(Head.NEEDS_REPLY)
     unexplained = critical >= DOUBT_CRITICAL or guess is Urgency.CRITICAL
     if opinion.urgency is not None and unexplained and not flags & EXPLAINS_CRITICAL:
@@ -92,9 +96,10 @@ def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], 
         sentiment_scores=_by_label(SENTIMENTS, opinion.sentiment),
         urgency=urgency,
         urgency_scores=_by_label(URGENCIES, scores),
-        needs_reply=urgency is not Urgency.LOW or bool(flags & PEOPLE_FLAGS),
+        needs_reply=_needs_reply(waits, urgency, hits, flags),
         model=opinion.identity,
         flags=flags,
+        topics=_given("topics", opinion),
         abstained=frozenset(abstained),
         reasons=(*(hit.reason() for hit in hits), *_model_reasons(sentiment, guess, opinion)),
         truncated=prepared.truncated,
@@ -128,9 +133,37 @@ def rules_alone(
     )
 
 
-def flags_of(hits: Sequence[Hit]) -> frozenset[Flag]:
+def _waits(opinion: ModelOpinion, guess: Urgency, low: float) -> tuple[bool, bool]:
+    """Does the model think that somebody waits for an answer, and does it waver?"""
+    chances = opinion.more.get("needs_reply")
+    if chances is None:
+        praise = guess is Urgency.LOW and float(opinion.sentiment[SENTIMENTS.index(Sentiment.POSITIVE)]) >= SURE_PRAISE
+        wavers = opinion.urgency is None or DOUBT_LOW[0] < low < DOUBT_LOW[1]
+        return guess is not Urgency.LOW, wavers and not praise
+    head, yes = opinion.heads["needs_reply"], float(chances[1])
+    return yes >= head.limits[1], max(yes, 1 - yes) < head.abstain
+
+
+def _needs_reply(waits: bool, urgency: Urgency, hits: Sequence[Hit], flags: frozenset[Flag]) -> bool:
+    if urgency.at_least(Urgency.HIGH) or flags & PEOPLE_FLAGS:
+        return True
+    asked = _floor(hits) not in (None, Urgency.LOW)
+    return asked or (waits and not flags & NOBODY_FLAGS)
+
+
+def _given(name: str, opinion: ModelOpinion) -> tuple[str, ...]:
+    """What a head of many answers gives, the surest first; that it is about something else is no topic."""
+    chances = opinion.more.get(name)
+    if chances is None:
+        return ()
+    reached = [place for place, limit in enumerate(opinion.heads[name].limits) if chances[place] >= limit]
+    labels = [OPTIONAL[name][place] for place in sorted(reached, key=lambda place: -chances[place])]
+    return tuple(label for label in labels if label != Topic.OTHER)
+
+
+def flags_of(hits: Sequence[Hit], harms: Sequence[Flag] = ()) -> frozenset[Flag]:
     """All flags set; beside one that needs people, nothing is for nobody."""
-    flags = frozenset(hit.flag for hit in hits if hit.flag is not None)
+    flags = frozenset(hit.flag for hit in hits if hit.flag is not None) | frozenset(harms)
     return flags - NOBODY_FLAGS if flags & PEOPLE_FLAGS else flags
 
 
@@ -153,6 +186,9 @@ def _model_reasons(sentiment: Sentiment, guess: Urgency, opinion: ModelOpinion) 
     reasons = [_model_reason("sentiment", sentiment.value, float(opinion.sentiment.max()))]
     if opinion.urgency is not None:
         reasons.append(_model_reason("urgency", guess.value, float(opinion.urgency.max())))
+    for label in _given("harm", opinion):
+        chance = float(opinion.more["harm"][OPTIONAL["harm"].index(label)])
+        reasons.append(_model_reason("harm", label, chance))
     return reasons
 
 

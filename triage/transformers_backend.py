@@ -23,6 +23,7 @@ from social.domain.errors import ModelUnavailable
 from triage.checkpoint import HEADS, SENTIMENTS, SHIPPED, HeadSettings, read_checkpoint, unavailable
 from triage.encoder import (
     RUNTIMES,
+    VECTOR,
     Encoder,
     Ids,
     OnnxEncoder,
@@ -62,7 +63,7 @@ def _open_own(folder: Path) -> Encoder:
     checkpoint = read_checkpoint(folder)
     tokenizer = load_tokenizer(folder)
     try:
-        run, description = _torch_run(folder)
+        run, description = _torch_run(folder, tuple(checkpoint.heads))
     except Exception as error:  # torch and transformers have no common tree of errors
         raise unavailable("PyTorch cannot use the weights", folder, error) from error
     encoder = OnnxEncoder(checkpoint, run, description, tokenizer)
@@ -70,8 +71,8 @@ def _open_own(folder: Path) -> Encoder:
     return encoder
 
 
-def _torch_run(folder: Path) -> tuple[Run, str]:
-    """Mean pooling over the mask and two linear heads, as in the exported graph."""
+def _torch_run(folder: Path, heads: Sequence[str]) -> tuple[Run, str]:
+    """Mean pooling over the mask and linear heads, as in the exported graph."""
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -95,12 +96,12 @@ def _torch_run(folder: Path) -> tuple[Run, str]:
             states = body(input_ids=tokens, attention_mask=seen).last_hidden_state
             weights = seen.unsqueeze(-1).to(states.dtype)
             mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
-            heads = [
-                torch.nn.functional.linear(mean, state[f"{name}.weight"].float(), state[f"{name}.bias"].float())
-                for name in ("sentiment", "urgency")
-            ]
-            vector = torch.nn.functional.normalize(mean, dim=-1)
-            return heads[0].numpy(), heads[1].numpy(), vector.numpy()
+            found = {
+                name: torch.nn.functional.linear(mean, state[f"{name}.weight"].float(), state[f"{name}.bias"].float())
+                for name in heads
+            }
+            found[VECTOR] = torch.nn.functional.normalize(mean, dim=-1)
+            return {name: values.numpy() for name, values in found.items()}
 
     return run, f"PyTorch {torch.__version__}"
 
@@ -108,7 +109,7 @@ def _torch_run(folder: Path) -> tuple[Run, str]:
 class SentimentCheckpoint:
     """A sequence classifier whose labels are sentiments. ``score`` gives no urgency and no vectors."""
 
-    urgency = HeadSettings(abstain=1.0)
+    heads: Mapping[str, HeadSettings] = {"sentiment": HeadSettings(abstain=0.5)}
 
     def __init__(self, model: str | Path) -> None:
         import torch
@@ -127,7 +128,6 @@ class SentimentCheckpoint:
         self._max_tokens = min(int(getattr(network.config, "max_position_embeddings", 514)) - 2, 256)
         revision = getattr(network.config, "_commit_hash", None) or "local"
         self.identity = ModelIdentity(id=self._model, version=str(revision)[:12])
-        self.sentiment = HeadSettings(abstain=0.5)
         self.score(["Dzień dobry"])
 
     @property
@@ -158,8 +158,7 @@ class WithUrgency:
         self._first = first
         self._second = second
         self.identity = first.identity
-        self.sentiment = first.sentiment
-        self.urgency = second.urgency if second else first.urgency
+        self.heads = {**(second.heads if second else {}), **first.heads}
 
     @property
     def runtime(self) -> str:
@@ -171,7 +170,7 @@ class WithUrgency:
         if self._second is None:
             return scores
         rest = self._second.score(texts)
-        return Scores(sentiment=scores.sentiment, urgency=rest.urgency, vectors=rest.vectors)
+        return Scores(sentiment=scores.sentiment, urgency=rest.urgency, vectors=rest.vectors, more=rest.more)
 
 
 def _companion(threads: int) -> Encoder | None:

@@ -28,7 +28,7 @@ class WeightsUnreadable(ValueError):
 
 
 def load_torch_state(model_dir: Path | str) -> dict[str, np.ndarray]:
-    """The network's weights under their torch names, float32: `encoder.*`, `sentiment.*`, `urgency.*`.
+    """The network's weights under their torch names, float32: `encoder.*`, and `<head>.*` of each head.
 
     The encoder's part, with `encoder.` taken off, is the state of a `transformers` BERT without pooler. Raises
     WeightsUnreadable when the file is missing, cut short or of another make.
@@ -44,7 +44,7 @@ def load_torch_state(model_dir: Path | str) -> dict[str, np.ndarray]:
             if plain + SCALE not in stored:
                 raise WeightsUnreadable(f"{path}: {name} has no {plain + SCALE}: export the model again")
             state[plain] = values.astype(np.float32) * stored[plain + SCALE].astype(np.float32)
-        elif not name.endswith(SCALE) and name.startswith(("encoder.", "sentiment.", "urgency.")):
+        elif not name.endswith(SCALE) and name.endswith((".weight", ".bias")):
             state[name] = values.astype(np.float32)
     if not state:
         raise WeightsUnreadable(f"{path}: no weights of this network inside: export the model again")

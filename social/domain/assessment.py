@@ -61,11 +61,29 @@ class Flag(StrEnum):
     REPEAT_CONTACT = "repeat_contact"
     SPAM = "spam"
     AUTO_REPLY = "auto_reply"  # the text is a machine's answer: "your message is important to us", out of office
+    ABUSE = "abuse"  # insults; whom they hit, people see for themselves
+    HATE = "hate"  # against a group of people, for what they are
+
+
+class Topic(StrEnum):
+    """What a text is about; there may be several."""
+
+    DELIVERY = "delivery"
+    PAYMENT = "payment"
+    PRODUCT_FAULT = "product_fault"
+    ACCOUNT = "account"
+    STAFF = "staff"
+    PRICE = "price"
+    BUYING_ADVICE = "buying_advice"
+    OUTAGE = "outage"
+    STORE = "store"
+    PRAISE = "praise"
+    OTHER = "other"
 
 
 #: Flags on which the robot says nothing at all (policy row 3).
 SILENT_FLAGS = frozenset(
-    {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.RISING_ANGER}
+    {Flag.SAFETY, Flag.SELF_HARM, Flag.LEGAL, Flag.FRAUD, Flag.MINORS, Flag.PRESS, Flag.RISING_ANGER, Flag.HATE}
 )
 
 

@@ -7,9 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from social.domain.assessment import NOBODY_FLAGS, Assessment, Flag, Head, ModelIdentity, Sentiment, Urgency
+from social.domain.assessment import (
+    NOBODY_FLAGS,
+    SILENT_FLAGS,
+    Assessment,
+    Flag,
+    Head,
+    ModelIdentity,
+    Sentiment,
+    Urgency,
+)
 from triage.calibrate import probabilities
-from triage.checkpoint import HeadSettings
+from triage.checkpoint import OPTIONAL, HeadSettings
 from triage.language import LanguageGuess
 from triage.merge import ModelOpinion, merge
 from triage.prepare import PreparedText
@@ -21,8 +30,7 @@ OPINION = ModelOpinion(
     sentiment=np.array([0.1, 0.2, 0.7]),
     urgency=np.array([0.02, 0.03, 0.05, 0.9]),
     vector=None,
-    sentiment_head=HeadSettings(abstain=0.5),
-    urgency_head=HeadSettings(abstain=0.5),
+    heads={"sentiment": HeadSettings(abstain=0.5), "urgency": HeadSettings(abstain=0.5)},
 )
 
 
@@ -119,3 +127,64 @@ def test_it_does_not_send_sure_praise_to_people_for_a_doubt_about_its_urgency() 
     text = PreparedText(text="Super zapach!")
     assert Head.NEEDS_REPLY not in merge(text, POLISH, (), praise).abstained
     assert Head.NEEDS_REPLY in merge(text, POLISH, (), lukewarm).abstained
+
+
+MORE = {
+    "needs_reply": HeadSettings(abstain=0.6, limits=(0.65, 0.35)),
+    "topics": HeadSettings(limits=(0.5,) * 10 + (0.2,)),
+    "harm": HeadSettings(limits=(0.8, 0.9)),
+}
+
+
+def seen(
+    *hits: Hit,
+    yes: float = 0.1,
+    topics: dict[str, float] | None = None,
+    harm: tuple[float, float] = (0.0, 0.0),
+    **changes: object,
+) -> Assessment:
+    """By a model with all heads."""
+    labels = OPTIONAL["topics"]
+    more = {
+        "needs_reply": np.array([1 - yes, yes]),
+        "topics": np.array([(topics or {}).get(label, 0.0) for label in labels]),
+        "harm": np.array(harm),
+    }
+    opinion = replace(OPINION, heads={**OPINION.heads, **MORE}, more=more, **changes)  # type: ignore[arg-type]
+    return merge(PreparedText(text="text"), POLISH, hits, opinion)
+
+
+def test_the_model_itself_says_who_waits_for_an_answer() -> None:
+    assert not seen(yes=0.1).needs_reply
+    assert seen(yes=0.9).needs_reply
+    assert seen(yes=0.36).needs_reply  # its own limit: nobody who waits should be missed
+    assert not seen(yes=0.1, urgency=np.array([0.0, 0.1, 0.8, 0.1])).needs_reply
+    assert seen(yes=0.1, urgency=np.array([0.1, 0.7, 0.1, 0.1])).needs_reply
+
+
+def test_rules_may_ask_for_an_answer_where_the_model_would_not() -> None:
+    assert seen(hit(Flag.WANTS_HUMAN), yes=0.0).needs_reply
+    assert seen(hit(None, Urgency.NORMAL), yes=0.0).needs_reply
+    assert not seen(hit(Flag.SPAM), yes=0.9).needs_reply
+
+
+def test_it_is_unsure_who_waits_while_that_head_wavers() -> None:
+    assert Head.NEEDS_REPLY in seen(yes=0.5).abstained
+    assert Head.NEEDS_REPLY not in seen(yes=0.9).abstained
+    assert Head.NEEDS_REPLY not in seen(hit(Flag.MINORS), yes=0.5).abstained
+
+
+def test_topics_come_from_their_own_limits_the_surest_first() -> None:
+    assert seen().topics == ()
+    assert seen(topics={"delivery": 0.6, "payment": 0.9, "staff": 0.49, "other": 0.9}).topics == ("payment", "delivery")
+
+
+def test_abuse_and_hate_are_flags_with_a_reason_and_hate_keeps_the_robot_silent() -> None:
+    assert seen(harm=(0.7, 0.7)).flags == frozenset()
+    rude = seen(harm=(0.85, 0.1))
+    assert rude.flags == {Flag.ABUSE}
+    assert not rude.needs_reply  # who swears may want nothing of us
+    assert ("harm", "85%", "abuse") in {(reason.name, reason.evidence, reason.effect) for reason in rude.reasons}
+    assert seen(harm=(0.95, 0.95)).flags == {Flag.ABUSE, Flag.HATE}
+    assert Flag.HATE in SILENT_FLAGS
+    assert Flag.ABUSE not in SILENT_FLAGS

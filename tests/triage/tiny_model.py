@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from triage.checkpoint import OPTIONAL, REQUIRED
+
 WIDTH = 384
+HEADS = {name: len(labels) for name, labels in {**REQUIRED, **OPTIONAL}.items()}
 
 
 def write_tiny_model(folder: Path, *, seed: int = 7, weight: float = 1.0) -> Path:
@@ -28,14 +31,12 @@ def write_heads(folder: Path, **changes: Any) -> None:
     heads = {
         "id": "tiny",
         "version": "1",
-        "labels": {
-            "sentiment": ["negative", "neutral", "positive"],
-            "urgency": ["critical", "high", "normal", "low"],
-        },
+        "labels": {name: list(labels) for name, labels in {**REQUIRED, **OPTIONAL}.items()},
         "prefix": "query: ",
         "max_tokens": 128,
-        "temperature": {"sentiment": 1.0, "urgency": 1.0},
-        "abstain": {"sentiment": 0.5, "urgency": 0.4},
+        "temperature": dict.fromkeys(HEADS, 1.0),
+        "abstain": {**dict.fromkeys(HEADS, 0.5), "urgency": 0.4},
+        "limits": {name: [0.5] * len(labels) for name, labels in OPTIONAL.items()},
         "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
         "languages": ["pl", "en"],
     }
@@ -69,8 +70,7 @@ def write_onnx(path: Path, vocabulary: int, *, seed: int, weight: float) -> None
     random = np.random.default_rng(seed)
     weights = {
         "embeddings": random.normal(size=(vocabulary, WIDTH)),
-        "sentiment_weight": random.normal(size=(WIDTH, 3)) * weight,
-        "urgency_weight": random.normal(size=(WIDTH, 4)) * weight,
+        **{f"{name}_weight": random.normal(size=(WIDTH, labels)) * weight for name, labels in HEADS.items()},
     }
     constants = [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights.items()]
     constants += [numpy_helper.from_array(np.array([axis], dtype=np.int64), f"axis{axis}") for axis in (1, 2)]
@@ -83,8 +83,7 @@ def write_onnx(path: Path, vocabulary: int, *, seed: int, weight: float) -> None
         node("ReduceSum", ["seen", "axis1"], ["sum"], keepdims=0),
         node("ReduceSum", ["mask", "axis1"], ["count"], keepdims=0),
         node("Div", ["sum", "count"], ["mean"]),
-        node("MatMul", ["mean", "sentiment_weight"], ["sentiment"]),
-        node("MatMul", ["mean", "urgency_weight"], ["urgency"]),
+        *(node("MatMul", ["mean", f"{name}_weight"], [name]) for name in HEADS),
         node("ReduceL2", ["mean"], ["length"], axes=[1], keepdims=1),
         node("Div", ["mean", "length"], ["vector"]),
     ]
@@ -93,10 +92,7 @@ def write_onnx(path: Path, vocabulary: int, *, seed: int, weight: float) -> None
         nodes,
         "tiny",
         [value(name, TensorProto.INT64, ["batch", "tokens"]) for name in ("input_ids", "attention_mask")],
-        [
-            value(name, TensorProto.FLOAT, ["batch", width])
-            for name, width in (("sentiment", 3), ("urgency", 4), ("vector", WIDTH))
-        ],
+        [value(name, TensorProto.FLOAT, ["batch", width]) for name, width in (*HEADS.items(), ("vector", WIDTH))],
         constants,
     )
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))

@@ -265,8 +265,9 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
     """Chance of each example at one draw, summing to 1.
 
     The corpus gets its share; the rest is split by language, and inside a language by label, as the square root of how
-    many rows a label has (rare labels come up more often, none rules), times the stage's share of what is asked there. No row is expected more than `max_repeat`
-    times in the public sets; corpus rows may come more often, their augmentation differs each time.
+    many rows a label has (rare labels come up more often, none rules), times the stage's share of what is asked there. No
+    row is expected more than `max_repeat` times in the public sets; corpus rows may come more often, their augmentation
+    differs each time.
     """
     cells: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
     for index, example in enumerate(examples):

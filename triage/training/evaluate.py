@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from triage.calibrate import answers
 from triage.training import data as sets
-from triage.training.data import ABSENT, NEUTRAL, SENTIMENT, URGENCY, Example
+from triage.training.data import ABSENT, NEEDS_REPLY, NEUTRAL, SENTIMENT, SHIPPED_HEADS, URGENCY, Example
+from triage.training.limits import f1, labels_of, precision_recall
 
 BINS = 15
 PENALTY = 0.01
@@ -44,7 +46,7 @@ def onnx_runner(model: Path, threads: int = 0) -> Runner:
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(tokens: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
-        names = ["sentiment", "urgency", "vector"]
+        names = [output.name for output in session.get_outputs()]
         return dict(zip(names, session.run(names, {"input_ids": tokens, "attention_mask": mask}), strict=True))
 
     return run
@@ -55,10 +57,11 @@ def openvino_runner(model: Path, precision: str) -> Runner:
     import openvino
 
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    names = [output.get_any_name() for output in compiled.outputs]
 
     def run(tokens: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
         results = compiled({"input_ids": tokens, "attention_mask": mask})
-        return {name: np.array(results[name]) for name in ("sentiment", "urgency", "vector")}
+        return {name: np.array(results[name]) for name in names}
 
     return run
 
@@ -174,7 +177,7 @@ def fit_abstention(chances: np.ndarray, truth: np.ndarray) -> float:
 
 def dev_sets(plan: sets.Plan, data: Path, corpus: Path = sets.HERE / "corpus") -> dict[str, list[Example]]:
     """Every measured set by name: the dev parts, and the corpus' own test."""
-    found = {s.name: sets.read_source(plan, s, data, "dev") for s in plan.sources if s.task != "intent"}
+    found = {s.name: sets.read_source(plan, s, data, "dev") for s in plan.sources if s.task not in ("intent", "irony")}
     found[sets.CORPUS] = sets.read_corpus(plan, held_out=True, folder=corpus)
     return {name: examples for name, examples in found.items() if examples}
 
@@ -191,7 +194,9 @@ def choose(chances: np.ndarray, rows: Sequence[Example], head: str) -> np.ndarra
 def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], heads: dict[str, Any]) -> list[Any]:
     """One line a head and language: name, head, language, scores, per-label recall and precision."""
     lines = []
-    for head, labels in (("sentiment", SENTIMENT), ("urgency", URGENCY)):
+    for head, labels in (("sentiment", SENTIMENT), ("urgency", URGENCY), ("needs_reply", NEEDS_REPLY)):
+        if head not in heads["labels"]:
+            continue
         truth = np.array([getattr(row, head) for row in rows])
         for lang in sorted({row.lang for row in rows}):
             keep = np.array([row.lang == lang for row in rows]) & (truth != ABSENT)
@@ -227,6 +232,35 @@ def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], 
     return lines
 
 
+def measure_many(
+    name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], heads: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """One line a label of the heads of many answers that occurs: how many have it, precision, recall and F1 at its limit."""
+    lines = []
+    for head in (head for head in SHIPPED_HEADS if head.many and head.name in heads["labels"]):
+        truth = labels_of([getattr(row, head.name) for row in rows], len(head.labels))
+        chances = answers(outputs[head.name], heads["temperature"][head.name])
+        for place, label in enumerate(head.labels):
+            known = truth[:, place] != ABSENT
+            right = truth[known, place] == 1
+            if not right.any():
+                continue
+            given = chances[known, place] >= heads["limits"][head.name][place]
+            precision, recall = precision_recall(given, right)
+            found = {"precision": precision, "recall": recall, "f1": f1(given, right)}
+            lines.append(
+                {
+                    "set": name,
+                    "head": head.name,
+                    "label": label,
+                    "count": int(known.sum()),
+                    "have": int(right.sum()),
+                    **found,
+                }
+            )
+    return lines
+
+
 def _ratio(hits: np.ndarray, of: np.ndarray) -> float | None:
     return round(float(hits.sum() / of.sum()), 3) if of.any() else None
 
@@ -244,7 +278,7 @@ def main(arguments: list[str] | None = None) -> None:
     heads = json.loads((options.model / "heads.json").read_text(encoding="utf-8"))
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     runner = onnx_runner(options.model / "model.onnx")
-    lines = []
+    lines: list[dict[str, Any]] = []
     for name, rows in dev_sets(sets.load_plan(), Path(options.data)).items():
         texts = [row.text for row in rows]
         outputs = predict(runner, tokenizer, texts, prefix=heads["prefix"], tokens=heads["max_tokens"])
@@ -255,6 +289,13 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{line['set']:22} {line['head']:9} {line['lang']} n={line['count']:5} acc={line['accuracy']:.3f} "
                 f"F1={line['macro_f1']:.3f} recall={line['macro_recall']:.3f} ece={ece} "
                 f"majority acc={line['majority_accuracy']:.3f} F1={line['majority_f1']:.3f}",
+                flush=True,
+            )
+        for line in measure_many(name, rows, outputs, heads):
+            lines.append(line)
+            print(
+                f"{name:22} {line['head']:9} {line['label']:14} n={line['count']:5} have={line['have']:4} "
+                f"precision={line['precision']:.3f} recall={line['recall']:.3f} F1={line['f1']:.3f}",
                 flush=True,
             )
     if options.out:

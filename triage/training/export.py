@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from triage.calibrate import answers
 from triage.prepare import prepare
 from triage.rules import Hit, rule_book
 from triage.training import data as sets
-from triage.training.data import ABSENT, SENTIMENT, URGENCY, Example
+from triage.training.data import ABSENT, SHIPPED_HEADS, URGENCY, Example
 from triage.training.evaluate import (
     Runner,
     cross_validate,
@@ -34,6 +35,7 @@ from triage.training.evaluate import (
     softmax,
 )
 from triage.training.graph import build_model
+from triage.training.limits import fit_limits, fit_many_temperature, fit_reply_limit, labels_of
 from triage.training.pieces import write_pieces
 
 PREFIX = "query: "
@@ -46,7 +48,14 @@ CORPUS_COUNTS = 0.25
 CALIBRATED_ON = {
     "sentiment": ("tweeteval_sentiment", "brand_products", "poleval2024_sentences", sets.CORPUS),
     "urgency": ("urgency_gold", sets.CORPUS),
+    "needs_reply": (sets.CORPUS,),
+    "topics": (sets.CORPUS,),
+    "harm": ("harm_pl", "offensive_en", "hate_en"),
 }
+#: How precise an answer of a head of many must be: a topic sorts a queue, a word about abuse is held against somebody.
+PRECISION = {"topics": 0.6, "harm": 0.75}
+#: Below this probability of its answer nobody should rely on who waits.
+REPLY_ABSTAIN = 0.6
 
 
 def write_model(state: dict[str, np.ndarray], config: Any, path: Path, *, int8: bool) -> None:
@@ -55,22 +64,61 @@ def write_model(state: dict[str, np.ndarray], config: Any, path: Path, *, int8: 
 
 
 def calibrate(rows: dict[str, list[Example]], runner: Runner, tokenizer: Any) -> dict[str, dict[str, Any]]:
-    """Temperature, bias and abstention limit of each head, on the sets of `CALIBRATED_ON`. Prints what urgency's bias does."""
-    found: dict[str, dict[str, Any]] = {"temperature": {}, "bias": {}, "abstain": {}}
-    for head, names in CALIBRATED_ON.items():
-        used = [row for name in names for row in rows.get(name, []) if getattr(row, head) != ABSENT]
+    """Temperature, bias, abstention limit and answers' limits of each head, on the sets of `CALIBRATED_ON`. Prints what urgency's
+    bias does."""
+    found: dict[str, dict[str, Any]] = {"temperature": {}, "bias": {}, "abstain": {}, "limits": {}}
+    for head in SHIPPED_HEADS:
+        used = [
+            row
+            for name in CALIBRATED_ON[head.name]
+            for row in rows.get(name, [])
+            if getattr(row, head.name) not in (ABSENT, ())
+        ]
         texts = [prepare(row.text).text for row in used]
-        logits = predict(runner, tokenizer, texts, prefix=PREFIX, tokens=MAX_TOKENS)[head]
-        truth = np.array([getattr(row, head) for row in used])
-        if head == "urgency":
+        logits = predict(runner, tokenizer, texts, prefix=PREFIX, tokens=MAX_TOKENS)[head.name]
+        given = [getattr(row, head.name) for row in used]
+        if head.many:
+            truth = labels_of(given, len(head.labels))
+            temperature = fit_many_temperature(logits, truth)
+            limits = fit_limits(answers(logits, temperature), truth, precision=PRECISION[head.name])
+            _keep(found, head.name, temperature, abstain=0.5, limits=limits)
+            continue
+        truth = np.array(given)
+        if head.name == "urgency":
             weights = np.array([CORPUS_COUNTS if row.source == sets.CORPUS else 1.0 for row in used])
             temperature, bias = fit_bias(logits, truth, weights)
             _tell(used, texts, truth, logits, softmax(logits, temperature, bias).argmax(axis=1), weights)
+            _keep(
+                found,
+                head.name,
+                temperature,
+                bias=bias,
+                abstain=fit_abstention(softmax(logits, temperature, bias), truth),
+            )
+            continue
+        temperature = fit_temperature(logits, truth)
+        chances = softmax(logits, temperature)
+        if head.name == "needs_reply":
+            limit = fit_reply_limit(chances[:, 1], truth)
+            _keep(found, head.name, temperature, abstain=REPLY_ABSTAIN, limits=[round(1 - limit, 2), limit])
         else:
-            temperature, bias = fit_temperature(logits, truth), [0.0] * logits.shape[1]
-        found["temperature"][head], found["bias"][head] = temperature, bias
-        found["abstain"][head] = fit_abstention(softmax(logits, temperature, bias), truth)
+            _keep(found, head.name, temperature, abstain=fit_abstention(chances, truth))
     return found
+
+
+def _keep(
+    found: dict[str, dict[str, Any]],
+    name: str,
+    temperature: float,
+    *,
+    abstain: float,
+    bias: Sequence[float] = (),
+    limits: Sequence[float] = (),
+) -> None:
+    values = {"temperature": temperature, "abstain": abstain, "bias": list(bias), "limits": list(limits)}
+    for kind, value in values.items():
+        if value not in ([], ()):
+            found[kind][name] = value
 
 
 def _tell(
@@ -110,7 +158,7 @@ def write_heads(out: Path, fitted: dict[str, dict[str, Any]], version: str) -> N
     heads = {
         "id": MODEL_ID,
         "version": version,
-        "labels": {"sentiment": list(SENTIMENT), "urgency": list(URGENCY)},
+        "labels": {head.name: list(head.labels) for head in SHIPPED_HEADS},
         "prefix": PREFIX,
         "max_tokens": MAX_TOKENS,
         "replace": {"handle": "@user", "link": "http", "email": "email@example.com"},
@@ -124,7 +172,7 @@ def write_heads(out: Path, fitted: dict[str, dict[str, Any]], version: str) -> N
 def compare(reference: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, float]:
     """Per head, the share of equal labels and the largest difference between two runs' probabilities."""
     found = {}
-    for head in ("sentiment", "urgency"):
+    for head in ("sentiment", "urgency", "needs_reply"):
         found[f"{head}_agreement"] = float((reference[head].argmax(1) == other[head].argmax(1)).mean())
         found[f"{head}_flips"] = int((reference[head].argmax(1) != other[head].argmax(1)).sum())
         found[f"{head}_largest"] = float(np.abs(softmax(reference[head]) - softmax(other[head])).max())

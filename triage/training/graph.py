@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from triage.training.data import SHIPPED_HEADS
 from triage.weights import INT8, SCALE
 
 OPSET = 17
@@ -82,10 +83,10 @@ class Builder:
 
 
 def build_model(state: dict[str, np.ndarray], config: Any, *, int8: bool) -> Any:
-    """An `onnx.ModelProto` of a BERT encoder with mean pooling and the two heads.
+    """An `onnx.ModelProto` of a BERT encoder with mean pooling and the heads that are shipped.
 
-    Inputs `input_ids`, `attention_mask` int64 [batch, tokens]; outputs `sentiment` [batch, 3] and `urgency` [batch, 4]
-    logits, `vector` [batch, hidden] of length 1. `state` has the names of `Network`; `config` is its encoder's.
+    Inputs `input_ids`, `attention_mask` int64 [batch, tokens]; outputs the logits of each head [batch, labels] under its name,
+    `vector` [batch, hidden] of length 1. `state` has the names of `Network`; `config` is its encoder's.
     """
     from onnx import TensorProto, checker, helper, numpy_helper
 
@@ -98,7 +99,7 @@ def build_model(state: dict[str, np.ndarray], config: Any, *, int8: bool) -> Any
     for layer in range(config.num_hidden_layers):
         value = _layer(b, value, penalty, f"encoder.encoder.layer.{layer}", config)
     heads = _pool(b, value, mask)
-    names = {"sentiment": b.linear(heads, "sentiment"), "urgency": b.linear(heads, "urgency")}
+    names = {head.name: b.linear(heads, head.name) for head in SHIPPED_HEADS}
     length = b.node("ReduceL2", heads, axes=[1], keepdims=1)
     names["vector"] = b.node("Div", heads, b.node("Max", length, b.constant("tiny", 1e-12, np.float32)))
     for output, inner in names.items():
@@ -109,7 +110,10 @@ def build_model(state: dict[str, np.ndarray], config: Any, *, int8: bool) -> Any
         [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "tokens"]) for n in _INPUTS],
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
-            for name, size in (("sentiment", 3), ("urgency", 4), ("vector", config.hidden_size))
+            for name, size in (
+                *((head.name, len(head.labels)) for head in SHIPPED_HEADS),
+                ("vector", config.hidden_size),
+            )
         ],
         [numpy_helper.from_array(values, name) for name, values in b.tensors.items()],
     )

@@ -116,7 +116,11 @@ def batch_loss(network: Network, rows: Sequence[Example], tokens: torch.Tensor, 
             labels = torch.tensor([answer or (ABSENT,) * len(head.labels) for answer in given])
             loss, spoken = questions_loss(logits, labels), sum(bool(answer) for answer in given)
         else:
-            labels, weights, forbidden = torch.tensor(given), torch.ones(len(rows)), torch.zeros_like(logits, dtype=torch.bool)
+            labels, weights, forbidden = (
+                torch.tensor(given),
+                torch.ones(len(rows)),
+                torch.zeros_like(logits, dtype=torch.bool),
+            )
             if head.name == "urgency":
                 weights = torch.tensor([row.urgency_weight for row in rows])
             if head.name == "sentiment":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.triage.tiny_model import write_tiny_tokenizer
-from triage.training.data import Example, Stage
+from triage.training.data import HEADS, SHIPPED_HEADS, Example, Stage
 
 MISSING = [name for name in ("torch", "transformers", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
 pytestmark = [
@@ -73,6 +73,34 @@ def test_it_teaches_nothing_about_neutral_from_a_set_without_it() -> None:
     assert float(logits.grad[0, 2]) < 0.0 < float(logits.grad[0, 0])
 
 
+def test_it_counts_only_the_questions_of_a_head_of_many_that_are_answered() -> None:
+    import torch
+
+    from triage.training.model import questions_loss
+
+    logits = torch.tensor([[3.0, -3.0], [0.0, 9.0]])
+    right = questions_loss(logits, torch.tensor([[1, 0], [-1, -1]]))
+    wrong = questions_loss(logits, torch.tensor([[1, 0], [-1, 0]]))
+    assert float(right) < 0.2 < float(wrong)
+    assert float(questions_loss(logits, torch.full((2, 2), -1))) == 0.0
+
+
+def test_every_head_learns_from_the_rows_that_know_it_and_no_other(network: Any) -> None:
+    import torch
+
+    from triage.training.model import batch_loss
+
+    tokens, mask = torch.tensor([[0, 9, 30, 2], [0, 7, 8, 2]]), torch.ones((2, 4), dtype=torch.long)
+    rows = [
+        Example(text="a", lang="en", source="s", sentiment=0, topics=(1,) + (0,) * 10),
+        Example(text="b", lang="en", source="s", harm=(1, -1)),
+    ]
+    batch_loss(network, rows, tokens, mask).backward()
+    moved = {head.name for head in HEADS if float(network.get_submodule(head.name).weight.grad.abs().sum()) > 0}
+    assert moved == {"sentiment", "topics", "harm"}
+    assert float(network.harm.weight.grad[1].abs().sum()) == 0.0  # nobody said whether it is hate
+
+
 def test_it_exports_the_same_answers_as_the_network(network: Any, tmp_path: Path) -> None:
     import torch
 
@@ -85,8 +113,9 @@ def test_it_exports_the_same_answers_as_the_network(network: Any, tmp_path: Path
     found = onnx_runner(tmp_path / "model.onnx")(tokens, mask)
     with torch.no_grad():
         wanted = network(torch.from_numpy(tokens), torch.from_numpy(mask))
-    for name, values in zip(("sentiment", "urgency", "vector"), wanted, strict=True):
-        np.testing.assert_allclose(found[name], values.numpy(), atol=1e-5)
+    assert set(found) == {*(head.name for head in SHIPPED_HEADS), "vector"}
+    for name, values in found.items():
+        np.testing.assert_allclose(values, wanted[name].numpy(), atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(found["vector"], axis=1), 1.0, atol=1e-5)
 
 
@@ -98,7 +127,8 @@ def test_it_answers_a_text_alike_whatever_it_is_batched_with(network: Any, tmp_p
     run = onnx_runner(tmp_path / "model.onnx")
     alone = run(np.array([[0, 9, 2]]), np.array([[1, 1, 1]]))
     among = run(np.array([[0, 40, 41, 42, 43, 2], [0, 9, 2, 1, 1, 1]]), np.array([[1] * 6, [1, 1, 1, 0, 0, 0]]))
-    for name in ("sentiment", "urgency", "vector"):
+    assert set(alone) > {"sentiment", "urgency", "needs_reply", "topics", "harm"}
+    for name in alone:
         np.testing.assert_allclose(alone[name][0], among[name][1], atol=1e-5)
 
 
@@ -109,8 +139,10 @@ def test_it_reads_the_weights_back_from_the_file_within_int8_steps(network: Any,
     state = numbers(network)
     write_model(state, network.encoder.config, tmp_path / "model.onnx", int8=True)
     read = load_torch_state(tmp_path)
-    assert set(read) == set(state)
-    for name, values in state.items():
+    hidden = {f"{head.name}.{part}" for head in HEADS if not head.shipped for part in ("weight", "bias")}
+    assert set(read) == set(state) - hidden
+    for name in read:
+        values = state[name]
         step = np.abs(values).max() / 127
         np.testing.assert_allclose(read[name], values, atol=step)
 

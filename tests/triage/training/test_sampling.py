@@ -104,3 +104,11 @@ def test_it_varies_a_text_but_never_empties_it() -> None:
 
 def test_it_leaves_texts_alone_where_nothing_is_to_vary() -> None:
     assert augment("Żółw @user.", "pl", 0.0, random.Random(1)) == "Żółw @user."
+
+
+def test_it_draws_other_questions_by_their_share_of_the_stage() -> None:
+    rows = [Example(text=f"s{i}", lang="en", source="a", sentiment=0) for i in range(100)]
+    rows += [Example(text=f"h{i}", lang="en", source="b", harm=(1, 0)) for i in range(100)]
+    for part in (1.0, 0.25):
+        chances = draw_chances(rows, stage(tasks={"harm": part}))
+        assert share(chances, rows, source="b") == pytest.approx(part / (1 + part), rel=0.01)

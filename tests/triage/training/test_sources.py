@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from triage.training.data import Source, load_plan, read_source, weak_urgency
+from triage.training.data import ABSENT, FLAGS, TOPICS, Source, load_plan, read_corpus, read_source, weak_urgency
 
 NEVER_TEACH = ("airline", "twcs", "wust", "ceneo", "urgency_weak", "urgency_gold")
 
@@ -71,3 +71,30 @@ def test_it_guesses_urgency_only_where_a_rule_is_nearly_sure() -> None:
     assert weak_urgency(plan, intent, "compromised_card", "someone used my card") == "critical"
     assert weak_urgency(plan, intent, "an_intent_nobody_named", "hello") is None
     assert weak_urgency(plan, replace(review, urgency=""), "positive", "Super!") is None
+
+
+def test_a_harm_set_says_only_what_it_was_asked(tmp_path: Path) -> None:
+    plan = load_plan()
+    rows = {
+        "offensive_en": {"offensive": (1, -1), "not-offensive": (0, 0)},
+        "hate_en": {"hate": (1, 1), "not-hate": (-1, 0)},
+    }
+    rows["harm_pl"] = {"hate-speech": (1, 1), "cyberbullying": (1, 0), "non-harmful": (0, 0)}
+    (tmp_path / "train").mkdir()
+    for name, labels in rows.items():
+        source = next(source for source in plan.to_train() if source.name == name)
+        with gzip.open(tmp_path / "train" / f"{source.file}.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps({"text": label, "lang": "en", "label": label}) + "\n" for label in labels)
+        read = read_source(plan, source, tmp_path, "train")
+        assert {row.text: row.harm for row in read} == labels
+        assert {(row.sentiment, row.irony, row.topics) for row in read} == {(ABSENT, ABSENT, ())}
+
+
+def test_the_corpus_teaches_every_head_that_it_knows() -> None:
+    rows = read_corpus(load_plan(), held_out=False)
+    assert {row.needs_reply for row in rows} == {0, 1}
+    assert {len(row.topics) for row in rows} == {len(TOPICS)}
+    assert all(sum(row.topics) >= 1 for row in rows)  # what is about nothing else is about "other"
+    assert all(any(row.topics[place] for row in rows) for place in range(len(TOPICS)))
+    assert all(any(row.flags[place] for row in rows) for place in range(len(FLAGS)))
+    assert {row.harm for row in rows} == {()}
