@@ -58,6 +58,8 @@ FLAG: Mapping[str, str] = {
     "repeat_contact": "asks again",
     "spam": "spam",
     "auto_reply": "a machine's answer",
+    "abuse": "insults",
+    "hate": "hate",
 }
 HEAD: Mapping[str, str] = {
     "language": "language",
