@@ -31,9 +31,10 @@ class ModelClassifier:
         prepared = [prepare(item.text) for item in texts]
         if not prepared:
             return []
-        scores = self._encoder.score([text.text for text in prepared])
+        languages = [_language(text, item, self._languages) for text, item in zip(prepared, texts, strict=True)]
+        scores = self._encoder.score([text.text for text in prepared], [language.code for language in languages])
         assessments = []
-        for place, (text, item) in enumerate(zip(prepared, texts, strict=True)):
+        for place, (text, language) in enumerate(zip(prepared, languages, strict=True)):
             opinion = ModelOpinion(
                 identity=self._encoder.identity,
                 sentiment=scores.sentiment[place],
@@ -42,7 +43,6 @@ class ModelClassifier:
                 more={name: values[place] for name, values in scores.more.items()},
                 heads=self._encoder.heads,
             )
-            language = _language(text, item, self._languages)
             assessments.append(merge(text, language, self._rules.judge(text.text), opinion))
         return assessments
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,29 @@ MANY = frozenset({"topics", "harm"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """``logits / temperature + bias`` are what the probabilities are made of."""
+
+    temperature: float
+    bias: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSettings:
     """``temperature`` divides the logits, ``bias`` (a number a label, or empty for none) is added then; below
     ``abstain`` (a probability) the head only gives its best guess. ``limits``, one a label: from which probability on a head
-    of many answers gives this one; for ``needs_reply`` from which on somebody waits."""
+    of many answers gives this one; for ``needs_reply`` from which on somebody waits. ``by_language`` (ISO 639-1) has its own
+    temperature and bias: a model is not equally sure of itself in every language."""
 
     temperature: float = 1.0
     abstain: float = 0.5
     bias: tuple[float, ...] = ()
     limits: tuple[float, ...] = ()
+    by_language: Mapping[str, Calibration] = field(default_factory=dict)
+
+    def calibration(self, language: str) -> Calibration:
+        """That of the language, where it has one of its own."""
+        return self.by_language.get(language) or Calibration(temperature=self.temperature, bias=self.bias)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +138,28 @@ def _heads(heads: Mapping[str, Any]) -> dict[str, HeadSettings]:
 
 
 def _head(heads: Mapping[str, Any], name: str, labels: int) -> HeadSettings:
-    temperature, abstain = float(heads["temperature"][name]), float(heads["abstain"][name])
-    if not 0 < temperature < 100 or not 0 <= abstain <= 1:
-        raise ValueError(f"{name}: temperature {temperature} or threshold {abstain} out of range")
-    bias = tuple(float(value) for value in heads.get("bias", {}).get(name, ()))
-    if len(bias) not in (0, labels) or not all(-10 <= value <= 10 for value in bias):
-        raise ValueError(f"{name}: bias {list(bias)} is not {labels} numbers from -10 to 10")
+    abstain = float(heads["abstain"][name])
+    if not 0 <= abstain <= 1:
+        raise ValueError(f"{name}: threshold {abstain} out of range")
     limits = tuple(float(value) for value in heads.get("limits", {}).get(name, ()))
     if len(limits) != (labels if name in OPTIONAL else 0) or not all(0 <= value <= 1 for value in limits):
         raise ValueError(f"{name}: limits {list(limits)} are not a probability for each of its labels")
-    return HeadSettings(temperature=temperature, abstain=abstain, bias=bias, limits=limits)
+    overall = _calibration(heads, name, labels)
+    of_languages = {
+        language: _calibration(settings, name, labels)
+        for language, settings in heads.get("by_language", {}).items()
+        if name in settings["temperature"]
+    }
+    return HeadSettings(
+        temperature=overall.temperature, bias=overall.bias, abstain=abstain, limits=limits, by_language=of_languages
+    )
+
+
+def _calibration(settings: Mapping[str, Any], name: str, labels: int) -> Calibration:
+    temperature = float(settings["temperature"][name])
+    if not 0 < temperature < 100:
+        raise ValueError(f"{name}: temperature {temperature} out of range")
+    bias = tuple(float(value) for value in settings.get("bias", {}).get(name, ()))
+    if len(bias) not in (0, labels) or not all(-10 <= value <= 10 for value in bias):
+        raise ValueError(f"{name}: bias {list(bias)} is not {labels} numbers from -10 to 10")
+    return Calibration(temperature=temperature, bias=bias)

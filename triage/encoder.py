@@ -63,8 +63,9 @@ class Encoder(Protocol):
         """Settings of each head by name; sentiment is always there."""
         ...
 
-    def score(self, texts: Sequence[str]) -> Scores:
-        """Probabilities in the order of ``texts``. Raises ``ModelUnavailable`` if the model is broken."""
+    def score(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Scores:
+        """Probabilities in the order of ``texts``; ``languages``, one a text or none at all, choose the calibration. Raises
+        ``ModelUnavailable`` if the model is broken."""
         ...
 
 
@@ -92,7 +93,7 @@ class OnnxEncoder:
     def heads(self) -> Mapping[str, HeadSettings]:
         return self._checkpoint.heads
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Scores:
         rows = tokenize(
             self._tokenizer, [self._checkpoint.prefix + text for text in texts], self._checkpoint.max_tokens
         )
@@ -111,13 +112,18 @@ class OnnxEncoder:
         sound = all(np.isfinite(values).all() for values in logits.values()) and np.isfinite(vectors).all()
         if not sound:
             raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
-        found = {name: _chances(name, values, self.heads[name]) for name, values in logits.items()}
+        found = {name: _chances(name, values, self.heads[name], languages) for name, values in logits.items()}
         return Scores(sentiment=found.pop("sentiment"), urgency=found.pop("urgency"), vectors=vectors, more=found)
 
 
-def _chances(name: str, logits: Floats, head: HeadSettings) -> Floats:
+def _chances(name: str, logits: Floats, head: HeadSettings, languages: Sequence[str]) -> Floats:
     turn = answers if name in MANY else probabilities
-    return turn(logits, head.temperature, head.bias)
+    found = turn(logits, head.temperature, head.bias)
+    for language in set(languages) & head.by_language.keys():
+        places = [place for place, spoken in enumerate(languages) if spoken == language]
+        of_language = head.calibration(language)
+        found[places] = turn(logits[places], of_language.temperature, of_language.bias)
+    return found
 
 
 # --- texts into batches -----------------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class SentimentCheckpoint:
     def runtime(self) -> str:
         return f"PyTorch {self._torch.__version__}"
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Scores:
         rows = tokenize(self._tokenizer, texts, self._max_tokens)
         sentiment = np.zeros((len(rows), len(SENTIMENTS)))
         for places in batches(rows):
@@ -165,11 +165,11 @@ class WithUrgency:
         rest = f"urgency by {self._second.identity}" if self._second else "urgency by rules and people"
         return f"{self._first.runtime}; {rest}"
 
-    def score(self, texts: Sequence[str]) -> Scores:
+    def score(self, texts: Sequence[str], languages: Sequence[str] = ()) -> Scores:
         scores = self._first.score(texts)
         if self._second is None:
             return scores
-        rest = self._second.score(texts)
+        rest = self._second.score(texts, languages)
         return Scores(sentiment=scores.sentiment, urgency=rest.urgency, vectors=rest.vectors, more=rest.more)
 
 

@@ -46,6 +46,15 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: write_heads(folder, temperature={"sentiment": 0, "urgency": 1}),
         "out of range",
     ),
+    "topics without limits": (
+        lambda folder: write_heads(folder, limits={"needs_reply": [0.5, 0.5], "harm": [0.5, 0.5]}),
+        "limits",
+    ),
+    "a limit above 1": (lambda folder: write_heads(folder, limits={"needs_reply": [0.5, 7]}), "limits"),
+    "a language at a temperature of 0": (
+        lambda folder: write_heads(folder, by_language={"pl": {"temperature": {"urgency": 0}}}),
+        "out of range",
+    ),
     "no checksum of the model": (lambda folder: write_heads(folder, sha256={}), "no checksum of model.onnx"),
     "an empty tokenizer": (
         lambda folder: ((folder / "tokenizer.json").write_text("{}"), write_heads(folder)),

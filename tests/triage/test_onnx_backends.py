@@ -12,10 +12,10 @@ from social.domain.assessment import TextToAssess
 from social.settings import TriageBackend
 from tests.triage.contract import ClassifierContract
 from tests.triage.phrases import INNOCENT, WANTS_HUMAN
-from tests.triage.tiny_model import write_tiny_model
+from tests.triage.tiny_model import write_heads, write_tiny_model
 from triage.assess import ModelClassifier
-from triage.checkpoint import HEADS, SHIPPED
-from triage.encoder import batches
+from triage.checkpoint import HEADS, OPTIONAL, SHIPPED, read_checkpoint
+from triage.encoder import batches, open_encoder
 from triage.load import load_classifier
 
 BACKENDS = (TriageBackend.ONNXRUNTIME, TriageBackend.OPENVINO)
@@ -80,3 +80,30 @@ print("fine")
     )
     assert done.stdout.strip() == "fine", done.stderr
     assert "PyTorch was not found" not in done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_language_with_numbers_of_its_own_is_calibrated_by_them(tmp_path: Path, backend: TriageBackend) -> None:
+    pytest.importorskip(backend.value)
+    folder = write_tiny_model(tmp_path)
+    write_heads(folder, by_language={"pl": {"temperature": {"sentiment": 5.0}, "bias": {"sentiment": [0, 0, 3]}}})
+    encoder = open_encoder(read_checkpoint(folder), backend.value, 2)
+    texts = ["Gdzie moja paczka?", "Gdzie moja paczka?", "Gdzie moja paczka?"]
+    scores = encoder.score(texts, ["pl", "en", "und"])
+    assert scores.sentiment[0].argmax() == 2
+    assert scores.sentiment[0].tolist() != scores.sentiment[1].tolist() == scores.sentiment[2].tolist()
+    assert scores.urgency is not None
+    assert scores.urgency[0].tolist() == scores.urgency[1].tolist()  # Polish has no numbers of its own for it
+    assert scores.sentiment.tolist()[1:] == encoder.score(texts[1:]).sentiment.tolist()
+
+
+def test_it_gives_every_head_of_a_checkpoint_its_chances(tmp_path: Path) -> None:
+    encoder = open_encoder(read_checkpoint(write_tiny_model(tmp_path)), BACKENDS[0].value, 2)
+    scores = encoder.score(["ok", "gdzie jest moja paczka, czekam trzeci tydzień"])
+    assert {name: values.shape for name, values in scores.more.items()} == {
+        name: (2, len(labels)) for name, labels in OPTIONAL.items()
+    }
+    assert scores.more["needs_reply"].sum(axis=1).tolist() == pytest.approx([1.0, 1.0])
+    for name in ("topics", "harm"):  # questions of their own: they need not add up to anything
+        assert ((scores.more[name] > 0) & (scores.more[name] < 1)).all()
+        assert scores.more[name].sum(axis=1).tolist() != pytest.approx([1.0, 1.0])

@@ -203,7 +203,7 @@ def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], 
             if not keep.any():
                 continue
             kept = [row for row, wanted in zip(rows, keep, strict=True) if wanted]
-            chances = softmax(outputs[head][keep], heads["temperature"][head], heads.get("bias", {}).get(head, ()))
+            chances = calibrated(outputs[head][keep], heads, head, lang)
             chosen = choose(chances, kept, head)
             found = score(truth[keep], chosen, None if kept[0].two_class else chances)
             majority = np.full_like(chosen, np.bincount(truth[keep]).argmax())
@@ -230,6 +230,13 @@ def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], 
                 }
             )
     return lines
+
+
+def calibrated(logits: np.ndarray, heads: dict[str, Any], head: str, lang: str) -> np.ndarray:
+    """Probabilities by the numbers of `heads.json`, the language's own where it has some."""
+    own = heads.get("by_language", {}).get(lang, {})
+    settings = own if head in own.get("temperature", {}) else heads
+    return softmax(logits, settings["temperature"][head], settings.get("bias", {}).get(head, ()))
 
 
 def measure_many(

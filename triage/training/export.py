@@ -20,7 +20,7 @@ from triage.calibrate import answers
 from triage.prepare import prepare
 from triage.rules import Hit, rule_book
 from triage.training import data as sets
-from triage.training.data import ABSENT, SHIPPED_HEADS, URGENCY, Example
+from triage.training.data import ABSENT, SHIPPED_HEADS, URGENCY, Example, Head
 from triage.training.evaluate import (
     Runner,
     cross_validate,
@@ -56,6 +56,8 @@ CALIBRATED_ON = {
 PRECISION = {"topics": 0.6, "harm": 0.75}
 #: Below this probability of its answer nobody should rely on who waits.
 REPLY_ABSTAIN = 0.6
+#: From so many texts on a language is calibrated by itself.
+ENOUGH_OF_A_LANGUAGE = 150
 
 
 def write_model(state: dict[str, np.ndarray], config: Any, path: Path, *, int8: bool) -> None:
@@ -63,62 +65,61 @@ def write_model(state: dict[str, np.ndarray], config: Any, path: Path, *, int8: 
     path.write_bytes(build_model(state, config, int8=int8).SerializeToString())
 
 
-def calibrate(rows: dict[str, list[Example]], runner: Runner, tokenizer: Any) -> dict[str, dict[str, Any]]:
-    """Temperature, bias, abstention limit and answers' limits of each head, on the sets of `CALIBRATED_ON`. Prints what urgency's
-    bias does."""
-    found: dict[str, dict[str, Any]] = {"temperature": {}, "bias": {}, "abstain": {}, "limits": {}}
+Fitted = dict[str, dict[str, Any]]
+
+
+def calibrate(rows: dict[str, list[Example]], runner: Runner, tokenizer: Any) -> Fitted:
+    """The numbers of `heads.json` for each head, fitted on the sets of `CALIBRATED_ON`. Prints what urgency's bias does."""
+    found: Fitted = {"temperature": {}, "bias": {}, "abstain": {}, "limits": {}, "by_language": {}}
     for head in SHIPPED_HEADS:
-        used = [
-            row
-            for name in CALIBRATED_ON[head.name]
-            for row in rows.get(name, [])
-            if getattr(row, head.name) not in (ABSENT, ())
-        ]
+        known = [row for name in CALIBRATED_ON[head.name] for row in rows.get(name, [])]
+        used = [row for row in known if getattr(row, head.name) not in (ABSENT, ())]
         texts = [prepare(row.text).text for row in used]
         logits = predict(runner, tokenizer, texts, prefix=PREFIX, tokens=MAX_TOKENS)[head.name]
-        given = [getattr(row, head.name) for row in used]
         if head.many:
-            truth = labels_of(given, len(head.labels))
-            temperature = fit_many_temperature(logits, truth)
-            limits = fit_limits(answers(logits, temperature), truth, precision=PRECISION[head.name])
-            _keep(found, head.name, temperature, abstain=0.5, limits=limits)
-            continue
-        truth = np.array(given)
-        if head.name == "urgency":
-            weights = np.array([CORPUS_COUNTS if row.source == sets.CORPUS else 1.0 for row in used])
-            temperature, bias = fit_bias(logits, truth, weights)
-            _tell(used, texts, truth, logits, softmax(logits, temperature, bias).argmax(axis=1), weights)
-            _keep(
-                found,
-                head.name,
-                temperature,
-                bias=bias,
-                abstain=fit_abstention(softmax(logits, temperature, bias), truth),
-            )
-            continue
-        temperature = fit_temperature(logits, truth)
-        chances = softmax(logits, temperature)
-        if head.name == "needs_reply":
-            limit = fit_reply_limit(chances[:, 1], truth)
-            _keep(found, head.name, temperature, abstain=REPLY_ABSTAIN, limits=[round(1 - limit, 2), limit])
+            _fit_many(found, head, used, logits)
         else:
-            _keep(found, head.name, temperature, abstain=fit_abstention(chances, truth))
+            _fit_one_of(found, head, used, texts, logits)
     return found
 
 
-def _keep(
-    found: dict[str, dict[str, Any]],
-    name: str,
-    temperature: float,
-    *,
-    abstain: float,
-    bias: Sequence[float] = (),
-    limits: Sequence[float] = (),
-) -> None:
-    values = {"temperature": temperature, "abstain": abstain, "bias": list(bias), "limits": list(limits)}
-    for kind, value in values.items():
-        if value not in ([], ()):
-            found[kind][name] = value
+def _fit_many(found: Fitted, head: Head, used: Sequence[Example], logits: np.ndarray) -> None:
+    truth = labels_of([getattr(row, head.name) for row in used], len(head.labels))
+    temperature = fit_many_temperature(logits, truth)
+    found["temperature"][head.name], found["abstain"][head.name] = temperature, 0.5
+    found["limits"][head.name] = fit_limits(answers(logits, temperature), truth, precision=PRECISION[head.name])
+
+
+def _fit_one_of(found: Fitted, head: Head, used: Sequence[Example], texts: Sequence[str], logits: np.ndarray) -> None:
+    truth = np.array([getattr(row, head.name) for row in used])
+    weights = np.array([CORPUS_COUNTS if row.source == sets.CORPUS else 1.0 for row in used])
+    temperature, bias = _fit_calibration(head, logits, truth, weights)
+    chances = softmax(logits, temperature, bias)
+    found["temperature"][head.name], found["bias"][head.name] = temperature, bias
+    if head.name == "urgency":
+        _tell(used, texts, truth, logits, chances.argmax(axis=1), weights)
+    for language in LANGUAGES:
+        keep = np.array([row.lang == language for row in used])
+        if keep.sum() < ENOUGH_OF_A_LANGUAGE:
+            continue
+        own, own_bias = _fit_calibration(head, logits[keep], truth[keep], weights[keep])
+        chances[keep] = softmax(logits[keep], own, own_bias)
+        of_language = found["by_language"].setdefault(language, {"temperature": {}, "bias": {}})
+        of_language["temperature"][head.name], of_language["bias"][head.name] = own, own_bias
+    if head.name == "needs_reply":
+        limit = fit_reply_limit(chances[:, 1], truth)
+        found["limits"][head.name], found["abstain"][head.name] = [round(1 - limit, 2), limit], REPLY_ABSTAIN
+    else:
+        found["abstain"][head.name] = fit_abstention(chances, truth)
+
+
+def _fit_calibration(
+    head: Head, logits: np.ndarray, truth: np.ndarray, weights: np.ndarray
+) -> tuple[float, list[float]]:
+    """Only urgency has a bias: its levels were made equally frequent in training, which posts' are not."""
+    if head.name == "urgency":
+        return fit_bias(logits, truth, weights)
+    return fit_temperature(logits, truth), []
 
 
 def _tell(
