@@ -26,7 +26,7 @@ from triage.checkpoint import MANY, MODEL, OPTIONAL, REQUIRED, VECTOR_LENGTH, Ch
 TOKEN_BUDGET = 1_024
 LABELS = {**REQUIRED, **OPTIONAL}
 #: Widths are multiples of this.
-WIDTH_STEP = 8
+WIDTH_STEP = 4
 
 Ids = NDArray[np.int64]
 #: By name: the logits of each head [B, labels], and ``vector``, unit vectors [B, 384].

@@ -6,25 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from social.domain.assessment import Flag, Head, Sentiment, Urgency
+from social.domain.assessment import Flag, Head, Sentiment, Topic, Urgency
 from social.domain.errors import UsageError
 
 #: The heads that a round asks about, in the order in which it asks.
 ASKED = (Head.SENTIMENT, Head.URGENCY, Head.NEEDS_REPLY)
 #: What a post may be about; the corpus of `triage/training/` uses the same words.
-TOPICS = (
-    "delivery",
-    "payment",
-    "product_fault",
-    "account",
-    "staff",
-    "price",
-    "buying_advice",
-    "outage",
-    "store",
-    "praise",
-    "other",
-)
+TOPICS = tuple(Topic)
 
 
 class Picked(StrEnum):

@@ -15,8 +15,10 @@ from tests.triage.phrases import INNOCENT, WANTS_HUMAN
 from tests.triage.tiny_model import write_heads, write_tiny_model
 from triage.assess import ModelClassifier
 from triage.checkpoint import HEADS, OPTIONAL, SHIPPED, read_checkpoint
-from triage.encoder import batches, open_encoder
+from triage.encoder import WIDTH_STEP, batches, open_encoder, open_tokenizer, pad, tokenize
 from triage.load import load_classifier
+from triage.prepare import prepare
+from triage.training.data import load_plan, read_corpus
 
 BACKENDS = (TriageBackend.ONNXRUNTIME, TriageBackend.OPENVINO)
 MODELS = ("tiny", "shipped")
@@ -56,9 +58,20 @@ def test_it_fills_batches_with_texts_of_one_width_and_keeps_the_budget() -> None
     found = list(batches(rows, budget=64))
     assert sorted(place for batch in found for place in batch) == list(range(len(rows)))
     for batch in found:
-        widths = {-(-len(rows[place]) // 8) * 8 for place in batch}
+        widths = {-(-len(rows[place]) // WIDTH_STEP) * WIDTH_STEP for place in batch}
         assert len(widths) == 1
         assert len(batch) == 1 or len(batch) * widths.pop() <= 64
+
+
+def test_at_most_a_tenth_of_what_it_reads_is_filling() -> None:
+    plan = load_plan()
+    rows = [*read_corpus(plan, held_out=False), *read_corpus(plan, held_out=True)]
+    pieces = open_tokenizer(SHIPPED)
+    for language in ("pl", "en"):
+        texts = ["query: " + prepare(row.text).text for row in rows if row.lang == language][:1_000]
+        ids = tokenize(pieces, texts, 128)
+        read = sum(pad([ids[place] for place in batch], pieces.pad_token_id)[0].size for batch in batches(ids))
+        assert 1 - sum(map(len, ids)) / read <= 0.1, language
 
 
 def test_it_neither_imports_torch_nor_asks_the_network_on_the_default_path(folders: dict[str, Path]) -> None:
