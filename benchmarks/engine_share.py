@@ -58,6 +58,8 @@ def main() -> int:
     parser.add_argument("--posts", type=int, default=3_000)
     parser.add_argument("--rules", action="store_true", help="rules only, no model")
     options = parser.parse_args()
+    if options.posts < 500:
+        parser.error("--posts: at least 500, since a first batch is not counted")
     backend = TriageBackend.RULES if options.rules else TriageBackend.AUTO
     judge = TimedClassifier(load_classifier(backend=backend, model="", threads=0, languages=("pl", "en")))
     judge.assess([TextToAssess(text="Gdzie jest moja paczka?")])
