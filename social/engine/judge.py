@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,7 +30,7 @@ from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
 from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
 from social.store.rows import c
-from social.store.tables import AuthorRow, ConversationRow, PostRow
+from social.store.tables import AuthorRow, PostRow
 
 log = logging.getLogger("social.judge")
 
@@ -135,31 +135,41 @@ def _record_all(
 ) -> None:
     locks.hold_around_posts(session, post_ids)
     mine = still_mine(session, claimed, post_ids)
-    touched: set[int] = set()
     complained: set[int] = set()
     kept: Counter[str] = Counter()
     recalled = recall(session, mine, now=now, cleared=cleared)
     around = _around(session, {post.profile_id for post in recalled}, now)
     recording = Recording()
-    for post in recalled:
-        if post.author_id in touched:  # an earlier post of this batch changed what is known about this customer
-            recording.write(session, claimed, desk, now)
-            post = recall(session, [post.id], now=now, cleared=cleared)[0]
-        touched.add(post.author_id)
-        assessment = post.assessment or assessments.get(post.id)
-        if assessment is None:
-            continue  # edited since it was judged: it comes again
-        decision = _record(desk, session, recording, post, assessment, around[post.profile_id], now)
-        if post.post.history and not decision.escalate:
-            kept[desk.profiles[post.profile_id].name] += 1
-        if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
-            complained.add(post.profile_id)
-    recording.write(session, claimed, desk, now)
+    for number, turn in enumerate(_one_a_customer(recalled)):
+        if number:  # an earlier post of this batch changed what is known about these customers
+            turn = recall(session, [post.id for post in turn], now=now, cleared=cleared)
+        for post in turn:
+            assessment = post.assessment or assessments.get(post.id)
+            if assessment is None:
+                continue  # edited since it was judged: it comes again
+            decision = _record(desk, session, recording, post, assessment, around[post.profile_id], now)
+            if post.post.history and not decision.escalate:
+                kept[desk.profiles[post.profile_id].name] += 1
+            if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
+                complained.add(post.profile_id)
+        recording.write(session, claimed, desk, now)
     if soon := {id_ for id_ in complained if around[id_].crisis is None}:
         volume.look_soon(session, soon, now=now)
     for name, count in kept.items():
         log.info("judged       %s: %d from before its first poll, kept for reports", name, count)
     failpoints.reach("triage.before-commit")
+
+
+def _one_a_customer(posts: Sequence[RecalledPost]) -> list[list[RecalledPost]]:
+    """Turns in which nobody speaks twice; each customer's posts keep their order."""
+    turns: list[list[RecalledPost]] = []
+    spoken: Counter[int] = Counter()
+    for post in posts:
+        if spoken[post.author_id] == len(turns):
+            turns.append([])
+        turns[spoken[post.author_id]].append(post)
+        spoken[post.author_id] += 1
+    return turns
 
 
 def _around(session: Session, profile_ids: Collection[int], now: datetime) -> dict[int, _Around]:
@@ -186,7 +196,7 @@ def _record(
     if post.assessment is None:
         recording.assessed(post, assessment, now=now)
     recording.decided(post, decision, now=now)
-    _end_automation(session, post, decision, now)
+    _end_automation(session, recording, post, decision, now)
     if decision.escalate:
         judged = Judged(created_at=post.post.created_at, decision=decision, assessment=assessment)
         recording.opens(live, _case_of(desk, post, decision), judged, crisis)
@@ -235,7 +245,9 @@ def _snapshot(
     )
 
 
-def _end_automation(session: Session, post: RecalledPost, decision: Decision, now: datetime) -> None:
+def _end_automation(
+    session: Session, recording: Recording, post: RecalledPost, decision: Decision, now: datetime
+) -> None:
     """The customer said stop, wants a person, or the matter is not for a robot: what is still planned goes."""
     if decision.opt_out:
         session.execute(
@@ -248,11 +260,8 @@ def _end_automation(session: Session, post: RecalledPost, decision: Decision, no
         )
         note(session, at=now, actor=ROBOT, verb="noted opt-out", subject="author", subject_id=post.author_id)
     if decision.silence:
-        session.execute(
-            update(ConversationRow)
-            .where(c(ConversationRow).id == post.conversation_id, c(ConversationRow).silenced_at.is_(None))
-            .values(silenced_at=now, silence_reason=decision.rule)
-        )
+        recording.silences(post, decision.rule, now=now)
+    if decision.silence and post.planned:
         outbox.cancel_planned(
             session,
             now=now,

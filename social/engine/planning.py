@@ -80,13 +80,14 @@ def _composed(
 def _into_the_outbox(
     session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, decision: Decision, now: datetime
 ) -> None:
-    outbox.cancel_planned(
-        session,
-        now=now,
-        reason=f"replaced by a {planned.kind.value}",
-        conversation_id=post.conversation_id,
-        sent_by=SentBy.ROBOT,
-    )
+    if post.planned:
+        outbox.cancel_planned(
+            session,
+            now=now,
+            reason=f"replaced by a {planned.kind.value}",
+            conversation_id=post.conversation_id,
+            sent_by=SentBy.ROBOT,
+        )
     outbox.plan(
         session,
         outbox.NewReply(

@@ -49,6 +49,7 @@ class Recording:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     finished: dict[int, dict[str, Any]] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
+    silenced: list[dict[str, Any]] = field(default_factory=list)
 
     def assessed(self, post: RecalledPost, assessment: Assessment, *, now: datetime) -> None:
         keys = {"post_id": post.id, "revision_number": post.revision_number}
@@ -63,6 +64,10 @@ class Recording:
             "reason": f"{decision.rule}: {decision.reason}",
         }
 
+    def silences(self, post: RecalledPost, rule: str, *, now: datetime) -> None:
+        """No automation in this conversation from here; the first reason stays."""
+        self.silenced.append({"conversation": post.conversation_id, "at": now, "why": rule})
+
     def opens(self, live: LiveProfile, case: NewCase, judged: Judged, crisis: Incident | None) -> None:
         """A case for people; one a conversation before the next ``write``."""
         self.opened.append(Opened(live=live, case=case, judged=judged, crisis=crisis))
@@ -74,9 +79,11 @@ class Recording:
             upsert(session, AssessmentRow, self.assessments, key=key, change=change)
         insert_rows(session, DecisionRow, self.decisions)
         finish_all(session, claimed, self.finished)
+        if self.silenced:
+            session.connection().execute(_SILENCE, self.silenced)
         if self.opened:
             self._write_cases(session, desk, now)
-        self.assessments, self.decisions, self.finished, self.opened = [], [], {}, []
+        self.assessments, self.decisions, self.finished, self.opened, self.silenced = [], [], {}, [], []
 
     def _write_cases(self, session: Session, desk: Desk, now: datetime) -> None:
         waits = [{"conversation": item.case.conversation_id, "since": item.judged.created_at} for item in self.opened]
@@ -98,4 +105,9 @@ _WAITS = (
     update(t(ConversationRow))
     .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).waiting_since.is_(None))
     .values(waiting_since=bindparam("since"))
+)
+_SILENCE = (
+    update(t(ConversationRow))
+    .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).silenced_at.is_(None))
+    .values(silenced_at=bindparam("at"), silence_reason=bindparam("why"))
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency, most_urgent
@@ -16,7 +16,7 @@ from social.domain.escalation import REOPEN_WITHIN, WAITING_STATES, EscalationSt
 from social.domain.reply import SentBy
 from social.store import outbox
 from social.store.journal import ROBOT, note, note_all
-from social.store.rows import c, t
+from social.store.rows import c, insert_rows
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
 
 WAITING = tuple(state.value for state in WAITING_STATES)
@@ -109,13 +109,19 @@ def _open_all(session: Session, cases: Sequence[NewCase], *, now: datetime) -> d
         }
         for case in cases
     ]
-    numbers = {row.conversation_id: row.id for row in session.connection().execute(_OPEN, rows)}
+    insert_rows(session, EscalationRow, rows)
+    opened = {"conversations": [case.conversation_id for case in cases]}
+    numbers = {row.conversation_id: row.id for row in session.connection().execute(_WAITING, opened)}
     details = {numbers[case.conversation_id]: {"rule": case.rule} for case in cases}
     note_all(session, at=now, actor=ROBOT, verb="opened", subject="case", details=details)
     return numbers
 
 
-_OPEN = insert(t(EscalationRow)).returning(c(EscalationRow).id, c(EscalationRow).conversation_id)
+#: One waits in each conversation at most; asked for afterwards, since rows that return their numbers are written one by one.
+_WAITING = select(c(EscalationRow).id, c(EscalationRow).conversation_id).where(
+    c(EscalationRow).conversation_id.in_(bindparam("conversations", expanding=True)),
+    c(EscalationRow).state.in_(WAITING),
+)
 
 
 def _join(session: Session, latest: Any, case: NewCase, *, now: datetime) -> int:

@@ -6,8 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.orm import defer
 from sqlmodel import Session
 
 from social.domain.assessment import Assessment
@@ -28,12 +30,14 @@ from social.store.tables import (
 )
 from social.store.threads import conversations_in
 
+_ENTITY: Any = PostRow  # its columns as the mapper knows them
 _COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecalledPost:
-    """One post with everything known around it. ``assessment`` is there if this revision was judged before."""
+    """One post with everything known around it. ``assessment`` is there if this revision was judged before; ``planned`` says
+    that a text of the robot is planned in its conversation."""
 
     id: int
     revision_number: int
@@ -49,6 +53,7 @@ class RecalledPost:
     conversation: ConversationFacts
     author: AuthorFacts
     assessment: Assessment | None
+    planned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ def recall(
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(c(PostRow).id.in_(post_ids))
         .order_by(c(PostRow).created_at, c(PostRow).id)
+        # what a network said of it is long, and nothing is decided by it
+        .options(defer(_ENTITY.raw), defer(_ENTITY.media))
         .execution_options(populate_existing=True)  # what this transaction wrote past the objects counts too
     ).all()
     if not rows:
@@ -137,6 +144,10 @@ def recall(
                 automatic_replies_last_hour=recent[author.id or 0],
             ),
             assessment=assessments.get((post.id or 0, post.revision_number)),
+            planned=any(
+                reply.state == ReplyState.PLANNED.value and reply.sent_by == SentBy.ROBOT.value
+                for reply in replies[conversation.id or 0]
+            ),
         )
         for post, author, conversation in rows
     ]
