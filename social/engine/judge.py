@@ -28,7 +28,7 @@ from social.engine.planning import plan
 from social.engine.recording import Judged, Recording
 from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
-from social.store.recall import RecalledPost, profile_automatic_in_last_hour, recall
+from social.store.recall import RecalledPost, ToJudge, profile_automatic_in_last_hour, recall, to_judge
 from social.store.rows import c
 from social.store.tables import AuthorRow, PostRow
 
@@ -58,7 +58,7 @@ def _is_no_posts_fault(error: Exception) -> bool:
 def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     failpoints.reach("triage.claimed")
     with desk.database.read() as session:
-        posts = recall(session, claimed.ids, now=now)
+        posts = to_judge(session, claimed.ids)
     cleared = _read_threads_after_gap(desk, posts, now)
     failpoints.reach("triage.threads-read")
     assessments = _assess(desk, posts)
@@ -77,9 +77,9 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     return len(claimed.ids)
 
 
-def _assess(desk: Desk, posts: Collection[RecalledPost]) -> Mapping[int, Assessment]:
+def _assess(desk: Desk, posts: Collection[ToJudge]) -> Mapping[int, Assessment]:
     """What is not judged yet, in one pass. A broken model falls back to rules that escalate: never silently neutral."""
-    waiting = [post for post in posts if post.assessment is None]
+    waiting = [post for post in posts if not post.judged]
     texts = [
         TextToAssess(
             text=post.text,
@@ -100,11 +100,11 @@ def _assess(desk: Desk, posts: Collection[RecalledPost]) -> Mapping[int, Assessm
     return {post.id: assessment for post, assessment in zip(waiting, found, strict=True)}
 
 
-def _read_threads_after_gap(desk: Desk, posts: Collection[RecalledPost], now: datetime) -> set[int]:
+def _read_threads_after_gap(desk: Desk, posts: Collection[ToJudge], now: datetime) -> set[int]:
     """Posts that came in after a silence of ours: their threads are read once, before anything is said."""
     cleared = set()
     for post in posts:
-        if not post.post.after_gap or post.post.history:
+        if not post.after_gap or post.history:
             continue
         live = desk.profiles[post.profile_id]
         if not live.connector.capabilities.threads:
@@ -202,7 +202,7 @@ def _record(
         recording.opens(live, _case_of(desk, post, decision), judged, crisis)
     said = ""
     if decision.reply is not None:
-        said = plan(session, live, post, decision, decision.reply, assessment, statement, now)
+        said = plan(session, recording, live, post, decision, decision.reply, assessment, statement, now)
     log.log(
         # hundreds of them at a first start, which are told in one line
         logging.DEBUG if post.post.history and not decision.escalate else logging.INFO,

@@ -14,6 +14,7 @@ from social.domain.incident import Statement
 from social.domain.post import ProfileMode
 from social.domain.reply import Composed, ReplyKind, SentBy
 from social.engine.desk import LiveProfile
+from social.engine.recording import Recording
 from social.store import outbox
 from social.store.journal import ROBOT, note
 from social.store.recall import RecalledPost
@@ -23,6 +24,7 @@ log = logging.getLogger("social.judge")
 
 def plan(
     session: Session,
+    recording: Recording,
     live: LiveProfile,
     post: RecalledPost,
     decision: Decision,
@@ -34,7 +36,7 @@ def plan(
     """``statement`` is what a person approved for this customer, where there is a crisis. Returns what to add to the log
     line."""
     approved = statement if planned.kind is ReplyKind.HOLDING else None
-    composed = _approved(approved) if approved else _composed(session, live, post, planned, assessment)
+    composed = _approved(approved) if approved else _composed(session, recording, live, post, planned, assessment)
     if composed is None:
         note(session, at=now, actor=ROBOT, verb="found no text", subject="post", subject_id=post.id)
         return ", no fitting text"
@@ -49,7 +51,7 @@ def plan(
     if problems:
         log.error("the guard stopped the text %s: %s", composed.variant, "; ".join(str(item) for item in problems))
         return ", the guard stopped the text"
-    _into_the_outbox(session, post, planned, composed, decision, now)
+    _into_the_outbox(session, recording, post, planned, composed, decision, now)
     rehearsed = "would be " if live.mode is ProfileMode.DRY_RUN else ""
     return f", {planned.kind.value} {rehearsed}due {planned.due_at.astimezone(live.calendar.timezone):%a %H:%M}"
 
@@ -59,7 +61,12 @@ def _approved(statement: Statement) -> Composed:
 
 
 def _composed(
-    session: Session, live: LiveProfile, post: RecalledPost, planned: PlannedReply, assessment: Assessment
+    session: Session,
+    recording: Recording,
+    live: LiveProfile,
+    post: RecalledPost,
+    planned: PlannedReply,
+    assessment: Assessment,
 ) -> Composed | None:
     return compose.compose(
         planned.kind,
@@ -71,14 +78,20 @@ def _composed(
         complaint=planned.complaint,
         opening=planned.opening,
         closing=planned.closing,
-        recent_variants=outbox.recent_variants(session, post.profile_id),
+        recent_variants=recording.recent_variants(session, post.profile_id),
         private=post.post.private,
         fallback_language=live.languages[0],
     )
 
 
 def _into_the_outbox(
-    session: Session, post: RecalledPost, planned: PlannedReply, composed: Composed, decision: Decision, now: datetime
+    session: Session,
+    recording: Recording,
+    post: RecalledPost,
+    planned: PlannedReply,
+    composed: Composed,
+    decision: Decision,
+    now: datetime,
 ) -> None:
     if post.planned:
         outbox.cancel_planned(
@@ -88,8 +101,7 @@ def _into_the_outbox(
             conversation_id=post.conversation_id,
             sent_by=SentBy.ROBOT,
         )
-    outbox.plan(
-        session,
+    recording.plans(
         outbox.NewReply(
             brand_id=post.brand_id,
             profile_id=post.profile_id,
@@ -102,6 +114,5 @@ def _into_the_outbox(
             due_at=planned.due_at,
             not_after=planned.not_after,
             urgency=decision.urgency,
-        ),
-        now=now,
+        )
     )

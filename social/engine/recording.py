@@ -16,9 +16,10 @@ from social.domain.incident import Incident
 from social.engine import grouping
 from social.engine.claims import Claim, finish_all
 from social.engine.desk import Desk, LiveProfile
-from social.store import escalations, incidents
+from social.store import escalations, incidents, outbox
 from social.store.escalations import NewCase
 from social.store.mapping import assessment_values, decision_values
+from social.store.outbox import NewReply
 from social.store.recall import RecalledPost
 from social.store.rows import c, insert_rows, t, upsert
 from social.store.tables import AssessmentRow, ConversationRow, DecisionRow
@@ -50,6 +51,8 @@ class Recording:
     finished: dict[int, dict[str, Any]] = field(default_factory=dict)
     opened: list[Opened] = field(default_factory=list)
     silenced: list[dict[str, Any]] = field(default_factory=list)
+    planned: list[NewReply] = field(default_factory=list)
+    variants: dict[int, list[str]] = field(default_factory=dict)
 
     def assessed(self, post: RecalledPost, assessment: Assessment, *, now: datetime) -> None:
         keys = {"post_id": post.id, "revision_number": post.revision_number}
@@ -68,6 +71,18 @@ class Recording:
         """No automation in this conversation from here; the first reason stays."""
         self.silenced.append({"conversation": post.conversation_id, "at": now, "why": rule})
 
+    def plans(self, reply: NewReply) -> None:
+        """A text of the robot; at most one a conversation before the next ``write``."""
+        self.planned.append(reply)
+        if reply.profile_id in self.variants:
+            self.variants[reply.profile_id].insert(0, reply.composed.variant)
+
+    def recent_variants(self, session: Session, profile_id: int) -> list[str]:
+        """Those that this profile used or planned last, newest first, this batch's included."""
+        if profile_id not in self.variants:
+            self.variants[profile_id] = outbox.recent_variants(session, profile_id)
+        return self.variants[profile_id][: outbox.RECENT]
+
     def opens(self, live: LiveProfile, case: NewCase, judged: Judged, crisis: Incident | None) -> None:
         """A case for people; one a conversation before the next ``write``."""
         self.opened.append(Opened(live=live, case=case, judged=judged, crisis=crisis))
@@ -81,9 +96,11 @@ class Recording:
         finish_all(session, claimed, self.finished)
         if self.silenced:
             session.connection().execute(_SILENCE, self.silenced)
+        outbox.plan_all(session, self.planned, now=now)
         if self.opened:
             self._write_cases(session, desk, now)
-        self.assessments, self.decisions, self.finished, self.opened, self.silenced = [], [], {}, [], []
+        self.assessments, self.decisions, self.finished = [], [], {}
+        self.opened, self.silenced, self.planned = [], [], []
 
     def _write_cases(self, session: Session, desk: Desk, now: datetime) -> None:
         waits = [{"conversation": item.case.conversation_id, "since": item.judged.created_at} for item in self.opened]

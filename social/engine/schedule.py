@@ -5,6 +5,7 @@ The stepped twin (self-test, tests, benchmarks) needs no scheduler: it runs the 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -95,6 +96,8 @@ class Daemon:
             self._listener = Listener(desk.database, self._wake)
 
     def start(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector need not look through it every few batches
         for lane in self._lanes:
             lane.start()
         self._scheduler.start()

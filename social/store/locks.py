@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, Select, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session
 
 from social.store.rows import c
@@ -27,13 +28,18 @@ START, PROFILE_LIMIT = 1, 2
 def hold_authors(session: Session, ids: Collection[int]) -> None:
     column = c(AuthorRow).id
     if ids and are_needed(session):
-        session.execute(held(select(column).where(column.in_(ids)), column))
+        session.execute(held(select(column).where(column.in_(_listed(ids))), column))
 
 
 def hold_conversations(session: Session, ids: Collection[int]) -> None:
     column = c(ConversationRow).id
     if ids and are_needed(session):
-        session.execute(held(select(column).where(column.in_(ids)), column))
+        session.execute(held(select(column).where(column.in_(_listed(ids))), column))
+
+
+def _listed(ids: Collection[int]) -> Select[Any]:
+    """As one value: two hundred in a prepared statement are compared one by one with every row of a small table."""
+    return select(func.unnest(literal([*ids], ARRAY(BigInteger))))
 
 
 def held(rows: Select[Any], by: Any) -> Select[Any]:

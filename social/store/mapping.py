@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from social.domain.assessment import Assessment, Flag, Head, ModelIdentity, Reason, Sentiment, Urgency
 from social.domain.decision import Decision, PostFacts
 from social.domain.post import FetchedPost, Media, MediaKind, PostKind, PostRef, ProfileMode
@@ -46,7 +48,8 @@ def profile_from(row: ProfileRow) -> Profile:
     )
 
 
-def ref_from(row: PostRow, author_native_id: str) -> PostRef:
+def ref_from(row: PostRow | Row[Any], author_native_id: str) -> PostRef:
+    """Of a post, or of its columns alone."""
     return PostRef(
         native_id=row.native_id,
         thread_root=row.thread_root,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from social.domain.assessment import Urgency
 from social.domain.reply import Composed, ReplyKind, ReplyState, SentBy, may_follow
 from social.store import wakes
 from social.store.journal import ROBOT, note
-from social.store.rows import c
+from social.store.rows import c, insert_rows
 from social.store.tables import ConversationRow, ReplyRow
 
 #: At most one automatic text a conversation within this time (the hand-over confirmation has its own column).
@@ -45,39 +46,55 @@ class NewReply:
 
 def plan(session: Session, new: NewReply, *, now: datetime) -> ReplyRow:
     """Put a text, chosen once, into the outbox. Its key is stable over attempts and unique for ever."""
-    count = session.execute(
-        select(c(ReplyRow).id).where(c(ReplyRow).post_id == new.post_id, c(ReplyRow).kind == new.kind.value)
-    ).all()
-    key = hashlib.sha256(
-        f"{new.profile_id}|{new.post_id}|{new.kind.value}|{len(count)}|{new.composed.text}".encode(
-            "utf-8", "surrogatepass"
-        )
-    ).hexdigest()
-    row = ReplyRow(
-        brand_id=new.brand_id,
-        profile_id=new.profile_id,
-        conversation_id=new.conversation_id,
-        post_id=new.post_id,
-        author_id=new.author_id,
-        kind=new.kind.value,
-        sent_by=new.sent_by.value,
-        user_id=new.user_id,
-        text=new.composed.text,
-        language=new.composed.language,
-        variant=new.composed.variant,
-        facts=dict(new.composed.facts),
-        key=key,
-        state=ReplyState.PLANNED.value,
-        due_at=new.due_at,
-        not_after=new.not_after,
-        priority=new.urgency.band if new.sent_by is SentBy.ROBOT else 0,
-        created_at=now,
-    )
+    row = ReplyRow(**_values(new, _earlier(session, [new])[new.post_id, new.kind.value], now))
     session.add(row)
     session.flush()
     if new.due_at <= now:
         wakes.wake(session, wakes.RESPOND)
     return row
+
+
+def plan_all(session: Session, plans: Sequence[NewReply], *, now: datetime) -> None:
+    """The same for many, in a few statements; one text of a kind a post."""
+    if not plans:
+        return
+    earlier = _earlier(session, plans)
+    insert_rows(session, ReplyRow, [_values(new, earlier[new.post_id, new.kind.value], now) for new in plans])
+    if any(new.due_at <= now for new in plans):
+        wakes.wake(session, wakes.RESPOND)
+
+
+def _earlier(session: Session, plans: Sequence[NewReply]) -> Counter[tuple[int, str]]:
+    """How many texts of a kind a post had before."""
+    columns = c(ReplyRow)
+    found = session.execute(
+        select(columns.post_id, columns.kind).where(columns.post_id.in_([new.post_id for new in plans]))
+    )
+    return Counter((post_id, kind) for post_id, kind in found)
+
+
+def _values(new: NewReply, earlier: int, now: datetime) -> dict[str, Any]:
+    parts = (new.profile_id, new.post_id, new.kind.value, earlier, new.composed.text)
+    return {
+        "brand_id": new.brand_id,
+        "profile_id": new.profile_id,
+        "conversation_id": new.conversation_id,
+        "post_id": new.post_id,
+        "author_id": new.author_id,
+        "kind": new.kind.value,
+        "sent_by": new.sent_by.value,
+        "user_id": new.user_id,
+        "text": new.composed.text,
+        "language": new.composed.language,
+        "variant": new.composed.variant,
+        "facts": dict(new.composed.facts),
+        "key": hashlib.sha256("|".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest(),
+        "state": ReplyState.PLANNED.value,
+        "due_at": new.due_at,
+        "not_after": new.not_after,
+        "priority": new.urgency.band if new.sent_by is SentBy.ROBOT else 0,
+        "created_at": now,
+    }
 
 
 def cancel_planned(
@@ -237,7 +254,11 @@ def settle_sent(
     return False
 
 
-def recent_variants(session: Session, profile_id: int, *, limit: int = 6) -> list[str]:
+#: So many of the last texts are not said again where there are others.
+RECENT = 6
+
+
+def recent_variants(session: Session, profile_id: int) -> list[str]:
     """Variants that this profile used or planned last, newest first."""
     columns = c(ReplyRow)
     return list(
@@ -245,7 +266,7 @@ def recent_variants(session: Session, profile_id: int, *, limit: int = 6) -> lis
             select(columns.variant)
             .where(columns.profile_id == profile_id, columns.sent_by == SentBy.ROBOT.value)
             .order_by(columns.id.desc())
-            .limit(limit)
+            .limit(RECENT)
         ).scalars()
     )
 

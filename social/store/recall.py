@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import defer
 from sqlmodel import Session
 
@@ -45,15 +45,58 @@ class RecalledPost:
     profile_id: int
     conversation_id: int
     author_id: int
-    text: str
-    language_hint: str | None
-    context_language: str | None
-    ref: PostRef
     post: PostFacts
     conversation: ConversationFacts
     author: AuthorFacts
     assessment: Assessment | None
     planned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToJudge:
+    """What the classifier needs of a post, and who reads its thread. ``judged``: this revision has an assessment."""
+
+    id: int
+    profile_id: int
+    text: str
+    language_hint: str | None
+    context_language: str | None
+    judged: bool
+    after_gap: bool
+    history: bool
+    ref: PostRef
+
+
+def to_judge(session: Session, post_ids: Collection[int]) -> list[ToJudge]:
+    """The texts of ``post_ids``, oldest first. Nothing here decides anything: whatever does is recalled again under locks."""
+    posts, judged = c(PostRow), c(AssessmentRow)
+    same_revision = and_(judged.post_id == posts.id, judged.revision_number == posts.revision_number)
+    rows = session.execute(
+        select(*(posts[name] for name in _TO_JUDGE), c(AuthorRow).native_id.label("author"), judged.id.label("judged"))
+        .join(AuthorRow, c(AuthorRow).id == posts.author_id)
+        .outerjoin(AssessmentRow, same_revision)
+        .where(posts.id.in_(post_ids))
+        .order_by(posts.created_at, posts.id)
+    ).all()
+    languages = _languages(session, {row.author_id for row in rows})
+    return [
+        ToJudge(
+            id=row.id,
+            profile_id=row.profile_id,
+            text=row.text,
+            language_hint=row.language_hint,
+            context_language=languages.get(row.author_id),
+            judged=row.judged is not None,
+            after_gap=row.after_gap,
+            history=row.history,
+            ref=ref_from(row, row.author),
+        )
+        for row in rows
+    ]
+
+
+_REFERENCE = ("native_id", "thread_root", "kind", "created_at", "private", "native")
+_TO_JUDGE = ("id", "profile_id", "author_id", "text", "language_hint", "after_gap", "history", *_REFERENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +126,7 @@ def recall(
     """The facts about ``post_ids``, oldest post first. ``cleared`` are posts after a gap whose threads were read since
     and show nothing of ours."""
     rows = session.execute(
-        select(PostRow, AuthorRow, ConversationRow)
+        select(PostRow, c(AuthorRow).is_bot, c(AuthorRow).opted_out_at, ConversationRow)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(c(PostRow).id.in_(post_ids))
@@ -94,7 +137,7 @@ def recall(
     ).all()
     if not rows:
         return []
-    conversations = [conversation.id or 0 for _, _, conversation in rows]
+    conversations = [conversation.id or 0 for *_, conversation in rows]
     replies: dict[int, list[ReplyRow]] = defaultdict(list)
     for reply in outbox.of_conversations(session, conversations):
         replies[reply.conversation_id].append(reply)
@@ -106,15 +149,14 @@ def recall(
             )
         ).scalars()
     )
-    author_ids = [author.id or 0 for _, author, _ in rows]
+    author_ids = [post.author_id for post, *_ in rows]
     recent = automatic_in_last_hour(session, author_ids, now=now)
     assessments = {
         (row.post_id, row.revision_number): assessment_from(row)
         for row in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
     }
-    languages = _languages(session, author_ids)
-    parents = _parents(session, [post for post, _, _ in rows])
-    answers = _answers(session, [(post, conversation) for post, _, conversation in rows], replies)
+    parents = _parents(session, [post for post, *_ in rows])
+    answers = _answers(session, [(post, conversation) for post, *_, conversation in rows], replies)
     return [
         RecalledPost(
             id=post.id or 0,
@@ -122,11 +164,7 @@ def recall(
             brand_id=post.brand_id,
             profile_id=post.profile_id,
             conversation_id=conversation.id or 0,
-            author_id=author.id or 0,
-            text=post.text,
-            language_hint=post.language_hint,
-            context_language=languages.get(author.id or 0),
-            ref=ref_from(post, author.native_id),
+            author_id=post.author_id,
             post=replace(
                 facts_from(post),
                 to_another_customer=_to_another_customer(post, parents),
@@ -139,9 +177,9 @@ def recall(
                 conversation, replies[conversation.id or 0], post, taken=conversation.id in taken, now=now
             ),
             author=AuthorFacts(
-                is_bot=author.is_bot,
-                opted_out=author.opted_out_at is not None,
-                automatic_replies_last_hour=recent[author.id or 0],
+                is_bot=is_bot,
+                opted_out=opted_out_at is not None,
+                automatic_replies_last_hour=recent[post.author_id],
             ),
             assessment=assessments.get((post.id or 0, post.revision_number)),
             planned=any(
@@ -149,7 +187,7 @@ def recall(
                 for reply in replies[conversation.id or 0]
             ),
         )
-        for post, author, conversation in rows
+        for post, is_bot, opted_out_at, conversation in rows
     ]
 
 
