@@ -61,7 +61,7 @@ def ref_from(row: PostRow | Row[Any], author_native_id: str) -> PostRef:
     )
 
 
-def facts_from(row: PostRow) -> PostFacts:
+def facts_from(row: PostRow | Row[Any]) -> PostFacts:
     """What the row itself says of the post; what its surroundings say is for ``social.store.recall``."""
     return PostFacts(
         kind=PostKind(row.kind),

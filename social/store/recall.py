@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import defer
+from sqlalchemy import Row, and_, func, or_, select
 from sqlmodel import Session
 
 from social.domain.assessment import Assessment
@@ -30,7 +29,7 @@ from social.store.tables import (
 )
 from social.store.threads import conversations_in
 
-_ENTITY: Any = PostRow  # its columns as the mapper knows them
+Post = PostRow | Row[Any]  # or its columns alone
 _COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
 
 
@@ -108,15 +107,15 @@ class _Answer:
     to: str | None = None
     to_written_at: datetime | None = None
 
-    def is_to(self, post: PostRow) -> bool:
+    def is_to(self, post: Row[Any]) -> bool:
         if self.to is None:
             return max(post.received_at, post.edited_at or post.received_at) < self.at
         return self.to == post.native_id and self._saw(post)
 
-    def is_after(self, post: PostRow) -> bool:
+    def is_after(self, post: Row[Any]) -> bool:
         return self.to_written_at is not None and self.to_written_at > post.created_at and self._saw(post)
 
-    def _saw(self, post: PostRow) -> bool:
+    def _saw(self, post: Row[Any]) -> bool:
         return (post.edited_at or post.created_at) < self.at
 
 
@@ -126,18 +125,17 @@ def recall(
     """The facts about ``post_ids``, oldest post first. ``cleared`` are posts after a gap whose threads were read since
     and show nothing of ours."""
     rows = session.execute(
-        select(PostRow, c(AuthorRow).is_bot, c(AuthorRow).opted_out_at, ConversationRow)
+        # objects of whole posts cost more than everything that is decided by them
+        select(*(c(PostRow)[name] for name in _FACTS), c(AuthorRow).is_bot, c(AuthorRow).opted_out_at, ConversationRow)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(c(PostRow).id.in_(post_ids))
         .order_by(c(PostRow).created_at, c(PostRow).id)
-        # what a network said of it is long, and nothing is decided by it
-        .options(defer(_ENTITY.raw), defer(_ENTITY.media))
         .execution_options(populate_existing=True)  # what this transaction wrote past the objects counts too
     ).all()
     if not rows:
         return []
-    conversations = [conversation.id or 0 for *_, conversation in rows]
+    conversations = [row.conversation_id for row in rows]
     replies: dict[int, list[ReplyRow]] = defaultdict(list)
     for reply in outbox.of_conversations(session, conversations):
         replies[reply.conversation_id].append(reply)
@@ -149,50 +147,67 @@ def recall(
             )
         ).scalars()
     )
-    author_ids = [post.author_id for post, *_ in rows]
+    author_ids = [row.author_id for row in rows]
     recent = automatic_in_last_hour(session, author_ids, now=now)
     assessments = {
-        (row.post_id, row.revision_number): assessment_from(row)
-        for row in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
+        (judged.post_id, judged.revision_number): assessment_from(judged)
+        for judged in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
     }
-    parents = _parents(session, [post for post, *_ in rows])
-    answers = _answers(session, [(post, conversation) for post, *_, conversation in rows], replies)
+    parents = _parents(session, rows)
+    answers = _answers(session, rows, replies)
     return [
         RecalledPost(
-            id=post.id or 0,
-            revision_number=post.revision_number,
-            brand_id=post.brand_id,
-            profile_id=post.profile_id,
-            conversation_id=conversation.id or 0,
-            author_id=post.author_id,
+            id=row.id,
+            revision_number=row.revision_number,
+            brand_id=row.brand_id,
+            profile_id=row.profile_id,
+            conversation_id=row.conversation_id,
+            author_id=row.author_id,
             post=replace(
-                facts_from(post),
-                to_another_customer=_to_another_customer(post, parents),
-                after_gap=post.after_gap,
-                gap_cleared=post.id in cleared,
-                answered=any(answer.is_to(post) for answer in answers[conversation.id or 0]),
-                answered_since=any(answer.is_after(post) for answer in answers[conversation.id or 0]),
+                facts_from(row),
+                to_another_customer=_to_another_customer(row, parents),
+                after_gap=row.after_gap,
+                gap_cleared=row.id in cleared,
+                answered=any(answer.is_to(row) for answer in answers[row.conversation_id]),
+                answered_since=any(answer.is_after(row) for answer in answers[row.conversation_id]),
             ),
             conversation=conversation_facts(
-                conversation, replies[conversation.id or 0], post, taken=conversation.id in taken, now=now
+                row.ConversationRow, replies[row.conversation_id], row, taken=row.conversation_id in taken, now=now
             ),
             author=AuthorFacts(
-                is_bot=is_bot,
-                opted_out=opted_out_at is not None,
-                automatic_replies_last_hour=recent[post.author_id],
+                is_bot=row.is_bot,
+                opted_out=row.opted_out_at is not None,
+                automatic_replies_last_hour=recent[row.author_id],
             ),
-            assessment=assessments.get((post.id or 0, post.revision_number)),
+            assessment=assessments.get((row.id, row.revision_number)),
             planned=any(
                 reply.state == ReplyState.PLANNED.value and reply.sent_by == SentBy.ROBOT.value
-                for reply in replies[conversation.id or 0]
+                for reply in replies[row.conversation_id]
             ),
         )
-        for post, is_bot, opted_out_at, conversation in rows
+        for row in rows
     ]
 
 
+#: What is decided by, of a post itself.
+_FACTS = (
+    *(
+        "id",
+        "brand_id",
+        "profile_id",
+        "conversation_id",
+        "author_id",
+        "network",
+        "native_id",
+        "revision_number",
+        "kind",
+    ),
+    *("in_reply_to", "created_at", "edited_at", "received_at", "summoned", "private", "ours", "history", "after_gap"),
+)
+
+
 def conversation_facts(
-    conversation: ConversationRow, replies: Sequence[ReplyRow], post: PostRow, *, taken: bool, now: datetime
+    conversation: ConversationRow, replies: Sequence[ReplyRow], post: Post, *, taken: bool, now: datetime
 ) -> ConversationFacts:
     waiting_since = conversation.waiting_since or post.created_at
     robot = [reply for reply in replies if reply.sent_by == SentBy.ROBOT.value]
@@ -266,10 +281,12 @@ def profile_automatic_in_last_hour(session: Session, profile_id: int, *, now: da
     return int(count or 0)
 
 
-def _parents(session: Session, posts: Sequence[PostRow]) -> dict[tuple[int, str], tuple[int, bool]]:
+def _parents(session: Session, posts: Sequence[Row[Any]]) -> dict[tuple[int, str], tuple[int, bool]]:
     """(profile, native id) of the direct parents that we know -> (author, ours)."""
     columns = c(PostRow)
     wanted = {post.in_reply_to for post in posts if post.in_reply_to is not None}
+    if not wanted:
+        return {}
     rows = session.execute(
         select(columns.profile_id, columns.native_id, columns.author_id, columns.ours).where(
             columns.network.in_({post.network for post in posts}),  # the index by native id begins with it
@@ -282,12 +299,13 @@ def _parents(session: Session, posts: Sequence[PostRow]) -> dict[tuple[int, str]
 
 def _answers(
     session: Session,
-    asked: Sequence[tuple[PostRow, ConversationRow]],
+    asked: Sequence[Row[Any]],
     replies: Mapping[int, Sequence[ReplyRow]],
 ) -> dict[int, list[_Answer]]:
     """Conversation -> what people answered there, where they did."""
     found: dict[int, list[_Answer]] = defaultdict(list)
-    answered = {post.conversation_id: conversation for post, conversation in asked if conversation.person_answered_at}
+    conversations = {row.conversation_id: row.ConversationRow for row in asked}
+    answered = {id_: row for id_, row in conversations.items() if row.person_answered_at}
     columns = c(PostRow)
     for id_, conversation in answered.items():
         mine = replies[id_]
@@ -316,7 +334,7 @@ def _answers(
     return found
 
 
-def _to_another_customer(post: PostRow, parents: dict[tuple[int, str], tuple[int, bool]]) -> bool:
+def _to_another_customer(post: Row[Any], parents: dict[tuple[int, str], tuple[int, bool]]) -> bool:
     """A parent that we never saw says nothing: the network showed us the post, so it counts as meant for us."""
     author, ours = parents.get((post.profile_id, post.in_reply_to or ""), (post.author_id, True))
     return not ours and author != post.author_id
