@@ -151,7 +151,9 @@ class LivedThrough:
 
     def __init__(self, desk: Desk, clock: SteppedClock) -> None:
         self.desk, self.clock = desk, clock
-        self.ends: dict[int, datetime] = {}  # a doubtful reply -> world time at which its lease is over
+        self.ends: dict[
+            tuple[int, datetime], datetime
+        ] = {}  # a doubtful reply's lease -> world time at which it is over
 
     def until(self, end: datetime) -> None:
         while self.clock.now() < end:
@@ -174,11 +176,18 @@ class LivedThrough:
         columns = c(ReplyRow)
         with self.desk.database.read() as session:
             doubtful = session.execute(
-                select(columns.id, columns.leased_until).where(active(ReplyRow), columns.state == "sending")
+                select(columns.id, columns.leased_until, columns.due_at).where(
+                    active(ReplyRow), columns.state == "sending"
+                )
             ).all()
         now, machine = self.clock.now(), clocks.lease_now()
-        self.ends = {row.id: self.ends.get(row.id, now + (row.leased_until - machine)) for row in doubtful}
-        over = [row_id for row_id, end in self.ends.items() if end <= now]
+        leased = [(row.id, row.leased_until) for row in doubtful if row.leased_until is not None]
+        self.ends = {lease: self.ends.get(lease, now + (lease[1] - machine)) for lease in leased}
+        # one that could not be looked up is due again by the world's time, without a lease
+        self.ends |= {
+            (row.id, row.due_at): row.due_at for row in doubtful if row.leased_until is None and row.due_at > now
+        }
+        over = [lease[0] for lease in leased if self.ends[lease] <= now]
         if over:
             with self.desk.database.write() as session:
                 past = machine - timedelta(seconds=1)
