@@ -12,24 +12,21 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from social.cli.packed_lines import LONGEST_LINE, numbered_lines, unpacked
 from social.domain.errors import NotFound
 
-#: A longer line is no message: the longest that any network takes is far below.
-LONGEST_LINE = 1_000_000
 #: Longer texts are cut.
 LONGEST_TEXT = 10_000
 #: Times that the simulated networks can put into their ids.
 EARLIEST, LATEST = datetime(2011, 1, 1, tzinfo=UTC), datetime(2079, 1, 1, tzinfo=UTC)
 
-_GZIP = b"\x1f\x8b"
 #: What no network stores: NUL, and halves of a surrogate pair that JSON can write and UTF-8 cannot.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -75,8 +72,8 @@ def read_threads(path: Path) -> ThreadFile:
     seen: dict[tuple[str, str], int] = {}
     number = 0
     try:
-        with path.open("rb") as raw, closing(_unpacked(raw)) as stream:
-            for number, line in _lines(stream):
+        with path.open("rb") as raw, closing(unpacked(raw)) as stream:
+            for number, line in numbered_lines(stream):
                 try:
                     message = _message(number, line, found.mended)
                     first = seen.setdefault((message.thread, message.id), number)
@@ -91,23 +88,6 @@ def read_threads(path: Path) -> ThreadFile:
     except OSError as error:
         raise NotFound(f"this file cannot be read ({error.strerror}).", resource=str(path)) from error
     return found
-
-
-def _unpacked(raw: BufferedReader) -> gzip.GzipFile | BufferedReader:
-    """By what the file begins with, whatever it is called."""
-    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
-
-
-def _lines(stream: gzip.GzipFile | BufferedReader) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that are not empty. Of a line that is too long only its beginning is kept."""
-    number = 0
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        rest = line
-        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = stream.readline(LONGEST_LINE + 1)
-        if line.strip():
-            yield number, line
 
 
 def _message(number: int, line: bytes, mended: Counter[str]) -> Message:

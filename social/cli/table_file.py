@@ -9,20 +9,17 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from social.cli.packed_lines import LONGEST_LINE, Stream, numbered_lines, unpacked
 from social.domain.errors import NotFound, UsageError
 
-LONGEST_LINE = 1_000_000
 #: Spreadsheets of many countries, the Polish one among them, write semicolons.
 DELIMITERS = ",;\t"
 
 Row = dict[str, object]
-Stream = gzip.GzipFile | BufferedReader
 
-_GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TABLES, _OBJECTS = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 _NOT_UTF8 = "not UTF-8 text (a spreadsheet can save it again as CSV UTF-8)"
@@ -42,7 +39,7 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row | UnusableRow]]:
     file that cannot be read, ``UsageError`` for one that is no table at all."""
     number = 0
     try:
-        with path.open("rb") as raw, closing(_unpacked(raw)) as stream:
+        with path.open("rb") as raw, closing(unpacked(raw)) as stream:
             start = stream.peek(2)[:2]
             if start in _UTF16:
                 raise UsageError("the file is UTF-16.", resource=str(path), next_step="Save it again as UTF-8.")
@@ -52,11 +49,6 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Row | UnusableRow]]:
         yield number + 1, UnusableRow("the compressed file is damaged or ends here")
     except OSError as error:
         raise NotFound(f"this file cannot be read ({error.strerror}).", resource=str(path)) from error
-
-
-def _unpacked(raw: BufferedReader) -> Stream:
-    """By what the file begins with, whatever it is called."""
-    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
 
 
 def _is_table(path: Path, stream: Stream) -> bool:
@@ -71,14 +63,8 @@ def _is_table(path: Path, stream: Stream) -> bool:
 
 
 def _objects(stream: Stream) -> Iterator[tuple[int, Row | UnusableRow]]:
-    number = 0
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        rest = line
-        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = stream.readline(LONGEST_LINE + 1)
-        if line.strip():
-            yield number, _object(number, line)
+    for number, line in numbered_lines(stream):
+        yield number, _object(number, line)
 
 
 def _object(number: int, line: bytes) -> Row | UnusableRow:

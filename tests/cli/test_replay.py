@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from responders.policy import TABLE
 from social.cli import replay_report
-from social.cli.replay_file import LONGEST_LINE, LONGEST_TEXT, Message, ThreadFile, read_threads
+from social.cli.packed_lines import LONGEST_LINE
+from social.cli.replay_file import LONGEST_TEXT, Message, ThreadFile, read_threads
 from social.cli.replay_history import Turn, arranged, chosen, contacts, recorded, shift_to
 from social.cli.replay_run import NOT_SHOWN, Ending, Met, Replay, run_replay
 from social.domain.assessment import Head, Sentiment, Urgency
