@@ -31,6 +31,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "topics": tuple(Topic),
     "harm": (Flag.ABUSE.value, Flag.HATE.value),
 }
+LABELS: Mapping[str, tuple[str, ...]] = {**REQUIRED, **OPTIONAL}
 #: Heads of which each label is a question of its own; of the others one label is right.
 MANY = frozenset({"topics", "harm"})
 
@@ -126,15 +127,14 @@ def _verify_files(folder: Path, expected: Mapping[str, str]) -> None:
 
 
 def _verify_labels(folder: Path, labels: Mapping[str, Any]) -> None:
-    for name, expected in {**REQUIRED, **OPTIONAL}.items():
+    for name, expected in LABELS.items():
         if (name in REQUIRED or name in labels) and tuple(labels[name]) != expected:
             raise unavailable(f"{HEADS} has other labels for {name} than {[*map(str, expected)]}", folder)
 
 
 def _heads(heads: Mapping[str, Any]) -> dict[str, HeadSettings]:
     """Those that this program knows; what a newer training added beside them is left alone."""
-    known = {**REQUIRED, **OPTIONAL}
-    return {name: _head(heads, name, len(labels)) for name, labels in known.items() if name in heads["labels"]}
+    return {name: _head(heads, name, len(labels)) for name, labels in LABELS.items() if name in heads["labels"]}
 
 
 def _head(heads: Mapping[str, Any], name: str, labels: int) -> HeadSettings:

@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from social.domain.assessment import ModelIdentity
 from social.domain.errors import ModelUnavailable
 from triage.calibrate import Floats, answers, probabilities
-from triage.checkpoint import MANY, MODEL, OPTIONAL, REQUIRED, VECTOR_LENGTH, Checkpoint, HeadSettings, unavailable
+from triage.checkpoint import LABELS, MANY, MODEL, VECTOR_LENGTH, Checkpoint, HeadSettings, unavailable
 
 #: Tokens in a batch, padding included; what keeps two cores busy without leaving their caches.
 TOKEN_BUDGET = 1_024
-LABELS = {**REQUIRED, **OPTIONAL}
 #: Compiled kernels that OpenVINO keeps at most, in each of its two caches.
 KERNELS_KEPT = 32
 #: Widths are multiples of this.

@@ -85,9 +85,7 @@ class Collected:
 
     def place(self, label: str) -> int:
         """Of a label that may be new (languages)."""
-        if label not in self.labels:
-            self.labels.append(label)
-        return self.labels.index(label)
+        return _place(self.labels, label)
 
     def column(self, name: str) -> NDArray[Any]:
         return np.asarray(getattr(self, name))

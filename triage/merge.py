@@ -101,7 +101,7 @@ def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], 
         flags=flags,
         topics=_given("topics", opinion),
         abstained=frozenset(abstained),
-        reasons=(*(hit.reason() for hit in hits), *_model_reasons(sentiment, guess, opinion)),
+        reasons=(*(hit.reason() for hit in hits), *_model_reasons(sentiment, guess, harms, opinion)),
         truncated=prepared.truncated,
         vector=None if opinion.vector is None else opinion.vector.astype("<f4").tobytes(),
     )
@@ -182,13 +182,13 @@ def _by_label(labels: Sequence[Label], scores: Floats) -> dict[Label, float]:
     return {label: float(score) for label, score in zip(labels, scores, strict=True)}
 
 
-def _model_reasons(sentiment: Sentiment, guess: Urgency, opinion: ModelOpinion) -> list[Reason]:
+def _model_reasons(sentiment: Sentiment, guess: Urgency, harms: Sequence[Flag], opinion: ModelOpinion) -> list[Reason]:
     reasons = [_model_reason("sentiment", sentiment.value, float(opinion.sentiment.max()))]
     if opinion.urgency is not None:
         reasons.append(_model_reason("urgency", guess.value, float(opinion.urgency.max())))
-    for label in _given("harm", opinion):
-        chance = float(opinion.more["harm"][OPTIONAL["harm"].index(label)])
-        reasons.append(_model_reason("harm", label, chance))
+    for harm in harms:
+        chance = float(opinion.more["harm"][OPTIONAL["harm"].index(harm)])
+        reasons.append(_model_reason("harm", harm.value, chance))
     return reasons
 
 

@@ -23,6 +23,7 @@ from social.secrets import EncryptedCredentials
 from social.settings import ClockMode, ProfileSettings, Settings, TriageBackend, require_loopback
 from social.store import control, credentials, profiles, retention, schema
 from social.store.session import Database
+from triage.rules import RuleBook
 
 log = logging.getLogger("social.build")
 
@@ -93,9 +94,9 @@ def open_credentials(settings: Settings, database: Database) -> CredentialStore:
     )
 
 
-def open_judge(settings: Settings) -> Classifier:
-    """The configured classifier. Raises ``ModelUnavailable`` where it cannot be loaded, ``ConfigurationError`` for rules that
-    cannot be used."""
+def open_judge(settings: Settings, rules: RuleBook | None = None) -> Classifier:
+    """The configured classifier; ``rules``: the configured ones, where they are open already. Raises ``ModelUnavailable``
+    where it cannot be loaded, ``ConfigurationError`` for rules that cannot be used."""
     from triage.load import load_classifier
 
     return load_classifier(
@@ -103,7 +104,7 @@ def open_judge(settings: Settings) -> Classifier:
         model=settings.triage.model,
         threads=settings.triage.threads,
         languages=_languages(settings),
-        rules=open_rules(settings),
+        rules=rules or open_rules(settings),
     )
 
 
@@ -115,7 +116,7 @@ def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
     rules, languages = open_rules(settings), _languages(settings)
     fallback = rules_only("the model broke while running", languages=languages, rules=rules)
     try:
-        return open_judge(settings), fallback
+        return open_judge(settings, rules), fallback
     except ModelUnavailable as error:
         log.error("THE MODEL CANNOT BE LOADED, rules only, everything doubtful goes to people: %s", error)
         return rules_only(str(error), languages=languages, rules=rules), fallback

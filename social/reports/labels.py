@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 from social.domain.assessment import Head
 from social.domain.label import ASKED, Answer, Picked
 from social.store.label_rows import Labelled, pairs
 from social.store.labels import FIRST
-
-#: The 97.5 % point of the normal distribution: intervals of 95 %.
-_Z = 1.959964
+from triage.measures import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +104,8 @@ def accuracy(right: int, posts: int) -> Accuracy:
     """With Wilson's interval, which also holds for few posts and for shares near 0 and 1."""
     if not posts:
         return Accuracy(posts=0, right=0, share=None, low=None, high=None)
-    share = right / posts
-    middle, spread = share + _Z**2 / (2 * posts), _Z * sqrt(share * (1 - share) / posts + _Z**2 / (4 * posts**2))
-    low, high = ((middle + sign * spread) / (1 + _Z**2 / posts) for sign in (-1, 1))
-    return Accuracy(posts=posts, right=right, share=round(share, 3), low=round(low, 3), high=round(high, 3))
+    low, high = wilson(right, posts)
+    return Accuracy(posts=posts, right=right, share=round(right / posts, 3), low=round(low, 3), high=round(high, 3))
 
 
 _NAMES = ("sentiment", "urgency", "needs_reply", "topics", "flags")

@@ -13,6 +13,9 @@ from social.domain.decision import Decision, PostFacts
 from social.domain.post import FetchedPost, Media, MediaKind, PostKind, PostRef, ProfileMode
 from social.store.tables import AssessmentRow, PostRow, ProfileRow
 
+#: A post, or those of its columns that are asked for.
+Post = PostRow | Row[Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
@@ -48,8 +51,7 @@ def profile_from(row: ProfileRow) -> Profile:
     )
 
 
-def ref_from(row: PostRow | Row[Any], author_native_id: str) -> PostRef:
-    """Of a post, or of its columns alone."""
+def ref_from(row: Post, author_native_id: str) -> PostRef:
     return PostRef(
         native_id=row.native_id,
         thread_root=row.thread_root,
@@ -61,7 +63,7 @@ def ref_from(row: PostRow | Row[Any], author_native_id: str) -> PostRef:
     )
 
 
-def facts_from(row: PostRow | Row[Any]) -> PostFacts:
+def facts_from(row: Post) -> PostFacts:
     """What the row itself says of the post; what its surroundings say is for ``social.store.recall``."""
     return PostFacts(
         kind=PostKind(row.kind),

@@ -17,7 +17,7 @@ from social.domain.escalation import REOPEN_WITHIN, EscalationState
 from social.domain.post import PostRef
 from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
 from social.store import outbox
-from social.store.mapping import assessment_from, facts_from, ref_from
+from social.store.mapping import Post, assessment_from, facts_from, ref_from
 from social.store.rows import c
 from social.store.tables import (
     AssessmentRow,
@@ -29,7 +29,6 @@ from social.store.tables import (
 )
 from social.store.threads import conversations_in
 
-Post = PostRow | Row[Any]  # or its columns alone
 _COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
 
 

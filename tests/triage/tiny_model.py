@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from triage.checkpoint import OPTIONAL, REQUIRED
+from triage.checkpoint import LABELS, OPTIONAL
 
 WIDTH = 384
-HEADS = {name: len(labels) for name, labels in {**REQUIRED, **OPTIONAL}.items()}
+HEADS = {name: len(labels) for name, labels in LABELS.items()}
 
 
 def write_tiny_model(folder: Path, *, seed: int = 7, weight: float = 1.0) -> Path:
@@ -31,7 +31,7 @@ def write_heads(folder: Path, **changes: Any) -> None:
     heads = {
         "id": "tiny",
         "version": "1",
-        "labels": {name: list(labels) for name, labels in {**REQUIRED, **OPTIONAL}.items()},
+        "labels": {name: list(labels) for name, labels in LABELS.items()},
         "prefix": "query: ",
         "max_tokens": 128,
         "temperature": dict.fromkeys(HEADS, 1.0),

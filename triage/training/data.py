@@ -20,24 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from triage.checkpoint import OPTIONAL
+
 HERE = Path(__file__).parent
 SENTIMENT = ("negative", "neutral", "positive")
 URGENCY = ("critical", "high", "normal", "low")
-NEEDS_REPLY = ("no", "yes")
-TOPICS = (
-    "delivery",
-    "payment",
-    "product_fault",
-    "account",
-    "staff",
-    "price",
-    "buying_advice",
-    "outage",
-    "store",
-    "praise",
-    "other",
-)
-HARMS = ("abuse", "hate")
+#: The product reads the logits in this order.
+NEEDS_REPLY, TOPICS, HARMS = (OPTIONAL[name] for name in ("needs_reply", "topics", "harm"))
 IRONY = ("no", "yes")
 #: Those of the corpus that occur often enough to teach; rules decide on flags, this only makes the encoder look.
 FLAGS = ("safety", "fraud", "formal", "repeat_contact", "minors", "legal", "outage", "wants_human", "rising_anger")

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from triage.calibrate import answers
+from triage.measures import calibration_error
 from triage.training import data as sets
 from triage.training.data import ABSENT, NEEDS_REPLY, NEUTRAL, SENTIMENT, SHIPPED_HEADS, URGENCY, Example
 from triage.training.limits import f1, labels_of, precision_recall
 
-BINS = 15
 PENALTY = 0.01
 MOST_ABSTENTIONS = 1 / 3
 Runner = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
@@ -107,17 +107,6 @@ def score(truth: np.ndarray, chosen: np.ndarray, chances: np.ndarray | None = No
         macro_recall=float(np.mean(recalls)),
         ece=None if chances is None else calibration_error(truth, chances),
     )
-
-
-def calibration_error(truth: np.ndarray, chances: np.ndarray) -> float:
-    sure, right = chances.max(axis=1), chances.argmax(axis=1) == truth
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(float(right[bins == number].mean()) - float(sure[bins == number].mean())) * float((bins == number).mean())
-        for number in range(BINS)
-        if (bins == number).any()
-    ]
-    return float(sum(gaps))
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from triage.encoder import VECTOR
 from triage.training.data import ABSENT, HEADS, NEUTRAL, Example
 
 PREFIX = "query: "
 """The encoder's family was trained with this in front of every question-like text."""
 SMOOTHING = 0.05
 FORBIDDEN = -1e4
-VECTOR = "vector"
 
 
 class Network(nn.Module):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from triage.calibrate import probabilities
+from triage.measures import calibration_error
 from triage.training.evaluate import (
     MOST_ABSTENTIONS,
-    calibration_error,
     cross_validate,
     fit_abstention,
     fit_bias,

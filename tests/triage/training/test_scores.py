@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triage.training.evaluate import calibration_error, fit_temperature, score, softmax
+from triage.measures import calibration_error
+from triage.training.evaluate import fit_temperature, score, softmax
 from triage.weights import WeightsUnreadable, load_torch_state
 
 
