@@ -232,7 +232,13 @@ class Timeline:
         self._posts[sequence] = replace(post, text=text, edits=(*post.edits, revision), mentions_brand=mentions)
 
     def _delete(self, sequence: int, at: datetime) -> None:
-        self._posts[sequence] = replace(self._posts[sequence], deleted_at=at)
+        """Comments go with what they stand under; replies and quotes are posts of their own and stay."""
+        post = self._posts[sequence]
+        self._posts[sequence] = replace(post, deleted_at=at)
+        if self.library.networks[post.network].conversation is PostKind.COMMENT:
+            for below in self._by_parent[sequence]:
+                if not self._posts[below].deleted:
+                    self._delete(below, at)
 
     def _next(self) -> int:
         self._sequence += 1

@@ -196,7 +196,7 @@ class World(Timeline):
             return self._posts[post.sequence]
 
     def delete(self, sequence: int) -> None:
-        """Delete a post; its replies stay. Raises ``UnknownPost``."""
+        """Delete a post, and the comments under it; replies stay. Raises ``UnknownPost``."""
         with self.lock:
             post = self._living(sequence)
             self._delete(post.sequence, self._now)

@@ -386,6 +386,21 @@ def test_it_hides_a_deleted_post_but_remembers_it() -> None:
         world.publish("twitter", world.brand("twitter"), "Szkoda", post.sequence)
 
 
+@pytest.mark.parametrize(("network", "goes"), [("facebook", True), ("twitter", False), ("bluesky", False)])
+def test_what_stands_under_a_deleted_post_goes_with_it_where_it_is_a_comment(network: str, goes: bool) -> None:
+    world = scene_world("q1")
+    world.advance(FRIDAY + HOUR)
+    customer = world.open_account(network, "klient")
+    under = world.brand_posts(network)[-1].sequence
+    asked = world.publish(network, customer, "Gdzie paczka?", under)
+    again = world.publish(network, customer, "Halo?", asked.sequence)
+    answer = world.publish(network, world.brand(network), "Już sprawdzam.", again.sequence)
+    world.delete(asked.sequence)
+    gone = [found is not None and found.deleted for found in map(world.post, (again.sequence, answer.sequence))]
+    assert gone == [goes, goes]
+    assert (again.sequence in {post.sequence for post in world.comments(under)}) is not goes
+
+
 def test_it_hears_from_polish_verbs_who_speaks() -> None:
     assert speaks_as_woman("Zamówiłam wczoraj dwa mydła") is True
     assert speaks_as_woman("Zamówiłem wczoraj dwa mydła") is False
