@@ -50,7 +50,7 @@ log = logging.getLogger("social.deliver")
 
 #: A look before sending that fails is tried again after this (world time), until the text's own time is over: soon for what
 #: was asked just now, later for what waits for a network that is away.
-LOOK_AGAIN_SOON, LOOK_AGAIN_AFTER = timedelta(seconds=10), timedelta(minutes=1)
+LOOK_AGAIN_SOON, LOOK_AGAIN_AFTER = timedelta(seconds=3), timedelta(minutes=1)
 #: Machine time beside the network's read lag, after which the outcome of a write that was answered can be looked up.
 OUTCOME_SHOWS = timedelta(seconds=1)
 #: The record of what was published is worth so many seconds of waiting for a database server that is restarted.

@@ -33,8 +33,9 @@ REFRESHED_AT_ONCE = 50
 #: Threads read in one look, in rotation: what a poll does not show by itself (it shows our own posts where the network
 #: does). A reply reads its own thread just before it is sent, whatever this says.
 THREADS_AT_ONCE = 4
-#: A network that fails is asked less and less: after a minute, two, four ..., at most ten, and soon enough for the hour.
-RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(seconds=10), timedelta(minutes=10)
+#: A network that fails is asked less and less: one bad answer costs seconds, then every pause is twice the last, up to ten
+#: minutes, which is soon enough for the hour.
+RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(seconds=3), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
 
 

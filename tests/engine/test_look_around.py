@@ -109,7 +109,7 @@ def test_a_network_that_stays_silent_for_half_an_hour_rings_once_and_again_the_n
 ) -> None:
     desk.on_call = on_call(mail := FakeNotifier(clock))
     run_stepped(desk, clock, until=NOON + timedelta(minutes=1))
-    network.fails("fetch", DOWN, times=10)
+    network.fails("fetch", DOWN, times=12)
 
     run_stepped(desk, clock, until=NOON + timedelta(minutes=25))
     assert mail.arrived == []
