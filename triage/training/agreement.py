@@ -15,15 +15,13 @@ from typing import Any
 
 from triage.training.data import HERE, read_rows
 
-#: What the shipped model learned from, and what waits for the next training: its figures would not be its own otherwise.
-FOLDERS = ("corpus", "corpus_next")
 SECOND = HERE / "second_labels.jsonl"
 FLAGS = ("safety", "fraud", "legal", "formal", "wants_human", "repeat_contact", "minors", "outage", "rising_anger")
 
 
 def both() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Id -> labels, of the first and of the second reader, for the texts that both have read."""
-    files = sorted(path for folder in FOLDERS for path in (HERE / folder).glob("*.jsonl"))
+    files = sorted((HERE / "corpus").glob("*.jsonl"))
     first = {row["id"]: row for path in files for row in read_rows(path)}
     second = {row["id"]: row for row in read_rows(SECOND) if row["id"] in first}
     return {id_: first[id_] for id_ in second}, second

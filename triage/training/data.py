@@ -13,7 +13,7 @@ import re
 import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,8 @@ class Example:
     topics: tuple[int, ...] = ()
     harm: tuple[int, ...] = ()
     flags: tuple[int, ...] = ()
+    #: Head -> what the teachers of the student stage think of it, one probability a label.
+    taught: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ class Stage:
     augment: float
     shares: dict[str, float]
     tasks: dict[str, float] = field(default_factory=dict)
+    #: How much the teachers' word counts beside a label, 0 to 1; where there is no label it stands alone.
+    taught: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,13 @@ def known_loss(
     return (losses * counted).sum() / counted.sum().clamp(min=1.0)
 
 
+def taught_loss(logits: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy against the teachers' probabilities [B, labels], a mean over the rows that have them (the others are all
+    0); 0 when there is none."""
+    losses = -(taught * functional.log_softmax(logits, dim=-1)).sum(-1)
+    return losses.sum() / taught.sum().clamp(min=1.0)
+
+
 def questions_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Binary cross-entropy [B, labels] as a mean over the answers that are known; 0 when there is none."""
     known = (labels != ABSENT).float()
@@ -104,9 +111,11 @@ def questions_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return (losses * known).sum() / known.sum().clamp(min=1.0)
 
 
-def batch_loss(network: Network, rows: Sequence[Example], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def batch_loss(
+    network: Network, rows: Sequence[Example], tokens: torch.Tensor, mask: torch.Tensor, *, taught: float = 0.0
+) -> torch.Tensor:
     """The heads' losses by their weights, each for as much of the batch as knows its answer: a head of which one row speaks
-    does not pull as hard as one of which all do."""
+    does not pull as hard as one of which all do. ``taught``: the part of the teachers' word in it."""
     outputs = network(tokens, mask)
     total = torch.zeros(())
     for head in HEADS:
@@ -126,5 +135,11 @@ def batch_loss(network: Network, rows: Sequence[Example], tokens: torch.Tensor, 
             if head.name == "sentiment":
                 forbidden[:, NEUTRAL] = torch.tensor([row.two_class for row in rows])
             loss, spoken = known_loss(logits, labels, weights, forbidden), sum(answer != ABSENT for answer in given)
-        total = total + head.weight * min(1.0, 2 * spoken / len(rows)) * loss
+        part = 1 - taught if any(head.name in row.taught for row in rows) else 1.0
+        total = total + part * head.weight * min(1.0, 2 * spoken / len(rows)) * loss
+        if part < 1:
+            silent = (0.0,) * len(head.labels)
+            thought = torch.tensor([row.taught.get(head.name, silent) for row in rows])
+            told = int((thought.sum(-1) > 0).sum())
+            total = total + taught * head.weight * min(1.0, 2 * told / len(rows)) * taught_loss(logits, thought)
     return total

@@ -1,8 +1,9 @@
 """Train the shipped model: `python -m triage.training.train --data DIR --encoder DIR --out DIR`.
 
-Two stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
-adds the project's own corpus and teaches urgency, topics and who waits for an answer. Each stage leaves `OUT/<stage>/` with
-the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
+Three stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
+adds the project's own corpus and teaches urgency, topics and who waits for an answer, `student` learns from the labels and from
+what finished checkpoints think of every text (`--taught`, written by `triage.training.teach`). Each stage leaves `OUT/<stage>/`
+with the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
 after a stop.
 """
 
@@ -24,12 +25,13 @@ from safetensors.torch import load_file, save_file
 
 from triage.training import data as sets
 from triage.training.model import Network, batch_loss, batches_by_length, build, encode, freeze_embeddings, pad
+from triage.training.thoughts import read_thoughts, with_teachers
 
 POOL = 2400
 """Texts drawn at a time: tokenised together and sorted by length; also the grain of resuming."""
 SAVE_EVERY = 180.0
 LAST_RATE = 0.03
-STAGES = ("public", "brand")
+STAGES = ("public", "brand", "student")
 
 
 class Average:
@@ -118,7 +120,7 @@ def run_stage(
                 group["lr"] = group["peak"] * rate
             tokens, mask = pad([ids[i] for i in batch], tokenizer.pad_token_id)
             with torch.autocast("cpu", torch.bfloat16):
-                loss = batch_loss(network, [rows[i] for i in batch], tokens, mask)
+                loss = batch_loss(network, [rows[i] for i in batch], tokens, mask, taught=stage.taught)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
@@ -193,7 +195,7 @@ def load_checkpoint(folder: Path) -> tuple[Network, Any]:
 
 
 def stages_to_run(wanted: str, out: Path, resume: bool) -> Iterable[str]:
-    for name in STAGES if wanted == "all" else (wanted,):
+    for name in STAGES[:2] if wanted == "all" else (wanted,):
         about = out / name / "training.json"
         if resume and about.exists() and json.loads(about.read_text(encoding="utf-8"))["finished"]:
             continue
@@ -205,8 +207,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("DYZUR_DATA"), help="folder with train/ and dev/")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder to start from")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
-    parser.add_argument("--stage", choices=("all", *STAGES), default="all")
-    parser.add_argument("--start", type=Path, help="checkpoint to start the brand stage from (default OUT/public)")
+    parser.add_argument("--stage", choices=("all", *STAGES), default="all", help="all: the first two")
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint to start from (default OUT/public; the public stage has none)"
+    )
+    parser.add_argument("--taught", type=Path, help="what teachers think of the texts, for the student stage")
     parser.add_argument("--minutes", type=float, help="longest time of each stage")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped run left off")
     parser.add_argument("--seed", type=int, default=1)
@@ -214,6 +219,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.data is None:
         parser.error("--data is missing: give the folder that holds train/ and dev/, or set DYZUR_DATA")
+    if options.stage == "student" and options.taught is None:
+        parser.error("--taught is missing: python -m triage.training.teach writes what the teachers think")
     from transformers import AutoTokenizer
 
     torch.set_num_threads(options.threads)
@@ -226,6 +233,8 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             network, tokenizer = load_checkpoint(start)
         examples = sets.read_training(plan, Path(options.data))
+        if name == "student":
+            examples = with_teachers(examples, read_thoughts(options.taught))
         if not options.resume and (options.out / name).exists():
             shutil.rmtree(options.out / name)
         print(f"{name}: {len(examples)} texts to draw from", flush=True)

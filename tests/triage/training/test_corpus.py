@@ -18,7 +18,7 @@ FIELDS = {"id", "text", "lang", "sentiment", "urgency", "needs_reply", "topics",
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    return [row for path in sorted(FOLDER.parent.glob("corpus*/*.jsonl")) for row in read_rows(path)]
+    return [row for path in sorted(FOLDER.glob("*.jsonl")) for row in read_rows(path)]
 
 
 def test_it_gives_every_text_all_its_labels(rows: list[dict[str, Any]]) -> None:
