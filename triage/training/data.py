@@ -122,6 +122,8 @@ class Stage:
     augment: float
     shares: dict[str, float]
     tasks: dict[str, float] = field(default_factory=dict)
+    #: Of the word vectors; 0: they stay as they are.
+    embedding_learning_rate: float = 0.0
     #: How much the teachers' word counts beside a label, 0 to 1; where there is no label it stands alone.
     taught: float = 0.0
 

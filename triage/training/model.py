@@ -52,7 +52,7 @@ def build(encoder: Path, *, from_weights: bool = True) -> Network:
 
 
 def freeze_embeddings(network: Network) -> None:
-    """Word vectors stay: training them costs more than all the rest together and the sets are small."""
+    """Word vectors stay as they are."""
     for parameter in network.encoder.embeddings.parameters():  # type: ignore[union-attr]
         parameter.requires_grad_(False)
 

@@ -60,9 +60,12 @@ class Average:
 
 
 def make_optimiser(network: Network, stage: sets.Stage) -> torch.optim.AdamW:
-    body, plain, heads = [], [], []
+    body, plain, heads, words = [], [], [], []
     for name, value in network.named_parameters():
         if not value.requires_grad:
+            continue
+        if name.startswith("encoder.embeddings."):
+            words.append(value)
             continue
         group = heads if not name.startswith("encoder.") else body if value.ndim > 1 else plain
         group.append(value)
@@ -70,6 +73,7 @@ def make_optimiser(network: Network, stage: sets.Stage) -> torch.optim.AdamW:
         {"params": body, "peak": stage.learning_rate, "weight_decay": 0.01},
         {"params": plain, "peak": stage.learning_rate, "weight_decay": 0.0},
         {"params": heads, "peak": stage.head_learning_rate, "weight_decay": 0.01},
+        {"params": words, "peak": stage.embedding_learning_rate, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=stage.learning_rate)
 
@@ -94,7 +98,8 @@ def run_stage(
 ) -> dict[str, Any]:
     """Train until the stage's samples are drawn or the minutes are up; the rate follows whichever is nearer its end."""
     out.mkdir(parents=True, exist_ok=True)
-    freeze_embeddings(network)
+    if stage.embedding_learning_rate == 0:
+        freeze_embeddings(network)
     optimiser = make_optimiser(network, stage)
     average = Average(network)
     chances = sets.draw_chances(examples, stage)
