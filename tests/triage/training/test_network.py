@@ -147,6 +147,52 @@ def test_it_reads_the_weights_back_from_the_file_within_int8_steps(network: Any,
         np.testing.assert_allclose(read[name], values, atol=step)
 
 
+SHORT = Stage(
+    name="public", samples=96, batch=24, tokens=16, learning_rate=1e-3, head_learning_rate=1e-2, warm_up=0.1,
+    corpus_share=0.0, max_repeat=100.0, augment=0.0, shares={"other": 1.0},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-3])
+def test_word_vectors_move_only_where_they_have_a_rate(tmp_path: Path, rate: float) -> None:
+    from dataclasses import replace
+
+    from transformers import AutoTokenizer
+
+    from triage.training.model import build
+    from triage.training.train import run_stage
+
+    encoder = write_encoder(tmp_path / "encoder")
+    network, tokenizer = build(encoder), AutoTokenizer.from_pretrained(encoder)
+    rows = [Example(text=f"text {i}", lang="en", source="set", sentiment=i % 3) for i in range(60)]
+    before = network.encoder.embeddings.word_embeddings.weight.detach().clone()
+    stage = replace(SHORT, embedding_learning_rate=rate)
+    run_stage(stage, network, tokenizer, rows, tmp_path / "run", seed=1, minutes=None, resume=False)
+    assert bool((network.encoder.embeddings.word_embeddings.weight == before).all()) is (rate == 0)
+
+
+def test_a_student_learns_what_its_teachers_think_where_nobody_gave_a_label(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    import torch
+    from transformers import AutoTokenizer
+
+    from triage.training.model import batch_loss, build, encode, pad
+    from triage.training.train import run_stage
+
+    encoder = write_encoder(tmp_path / "encoder")
+    network, tokenizer = build(encoder), AutoTokenizer.from_pretrained(encoder)
+    thought = {"sentiment": (0.0, 0.0, 1.0)}
+    rows = [Example(text=f"text {i}", lang="en", source="set", irony=0, taught=thought) for i in range(60)]
+    tokens, mask = pad(encode(tokenizer, [row.text for row in rows], 16), tokenizer.pad_token_id)
+    assert float(batch_loss(network, rows, tokens, mask, taught=0.5)) > float(batch_loss(network, rows, tokens, mask))
+    stage = replace(SHORT, samples=480, taught=0.5)
+    run_stage(stage, network, tokenizer, rows, tmp_path / "run", seed=1, minutes=None, resume=False)
+    with torch.inference_mode():
+        found = network.eval()(tokens, mask)["sentiment"].argmax(-1)
+    assert (found == 2).all()
+
+
 def test_it_takes_a_stopped_run_up_again_where_it_left_off(tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
@@ -156,10 +202,7 @@ def test_it_takes_a_stopped_run_up_again_where_it_left_off(tmp_path: Path) -> No
     encoder = write_encoder(tmp_path / "encoder")
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     rows = [Example(text=f"text {i}", lang="en", source="set", sentiment=i % 3, urgency=i % 4) for i in range(60)]
-    stage = Stage(
-        name="public", samples=96, batch=24, tokens=16, learning_rate=1e-3, head_learning_rate=1e-2, warm_up=0.1,
-        corpus_share=0.0, max_repeat=100.0, augment=0.0, shares={"other": 1.0},
-    )  # fmt: skip
+    stage = SHORT
     out = tmp_path / "run"
     network = build(encoder)
     before = network.encoder.embeddings.word_embeddings.weight.detach().clone()
