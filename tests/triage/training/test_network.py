@@ -177,7 +177,7 @@ def test_a_student_learns_what_its_teachers_think_where_nobody_gave_a_label(tmp_
     import torch
     from transformers import AutoTokenizer
 
-    from triage.training.model import batch_loss, build, encode, pad
+    from triage.training.model import build, encode, pad
     from triage.training.train import run_stage
 
     encoder = write_encoder(tmp_path / "encoder")
@@ -185,7 +185,6 @@ def test_a_student_learns_what_its_teachers_think_where_nobody_gave_a_label(tmp_
     thought = {"sentiment": (0.0, 0.0, 1.0)}
     rows = [Example(text=f"text {i}", lang="en", source="set", irony=0, taught=thought) for i in range(60)]
     tokens, mask = pad(encode(tokenizer, [row.text for row in rows], 16), tokenizer.pad_token_id)
-    assert float(batch_loss(network, rows, tokens, mask, taught=0.5)) > float(batch_loss(network, rows, tokens, mask))
     stage = replace(SHORT, samples=480, taught=0.5)
     run_stage(stage, network, tokenizer, rows, tmp_path / "run", seed=1, minutes=None, resume=False)
     with torch.inference_mode():
