@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def probabilities(logits: NDArray[Any], temperature: float, bias: Sequence[float] = ()) -> Floats:
+def probabilities(logits: NDArray[Any], temperature: float = 1.0, bias: Sequence[float] = ()) -> Floats:
     """Softmax of ``logits`` [B, labels] divided by ``temperature`` (Guo et al. 2017, "On calibration of modern neural
     networks"): the order stays, the confidence becomes honest. ``bias`` [labels], added after that, corrects for labels
     that were made more frequent in training than they are among posts (Menon et al. 2021, "Long-tail learning via

@@ -16,9 +16,10 @@ import pytest
 
 from triage.checkpoint import HEADS, SHIPPED, read_checkpoint
 from triage.encoder import OnnxEncoder, Scores, available_threads, open_encoder
+from triage.measures import score
 from triage.prepare import prepare
 from triage.training.data import SENTIMENT, Example, load_plan, strip_diacritics
-from triage.training.evaluate import choose, dev_sets, score
+from triage.training.evaluate import choose, dev_sets
 
 DATA = os.environ.get("DYZUR_DATA", "")
 pytestmark = [
@@ -55,8 +56,9 @@ def scored(texts: Sequence[str], languages: Sequence[str] = ()) -> Scores:
 
 def found(rows: Sequence[Example], texts: Sequence[str]) -> dict[str, float]:
     chances = scored(texts, [row.lang for row in rows]).sentiment
-    result = score(np.array([row.sentiment for row in rows]), choose(chances, rows, "sentiment"))
-    return {"macro_recall": result.macro_recall, "macro_f1": result.macro_f1, "accuracy": result.accuracy}
+    result = score(np.array([row.sentiment for row in rows]), choose(chances, rows, "sentiment"), len(SENTIMENT))
+    measured = (result.macro_recall, result.macro_f1, result.accuracy)
+    return dict(zip(("macro_recall", "macro_f1", "accuracy"), (one.value for one in measured), strict=True))
 
 
 @pytest.mark.parametrize("name", FLOORS)

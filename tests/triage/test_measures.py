@@ -106,18 +106,6 @@ def test_it_counts_overconfidence_as_an_error_of_calibration() -> None:
     assert measures.calibration_error(np.zeros(4, dtype=int), np.array([[1.0, 0.0]] * 4)) == pytest.approx(0.0)
 
 
-def test_it_agrees_with_the_figures_of_the_training() -> None:
-    from triage.training import evaluate
-
-    truth, chances = some_predictions()
-    theirs = evaluate.score(truth, chances.argmax(axis=1), chances)
-    ours = measures.score(truth, chances.argmax(axis=1), 4)
-    assert ours.accuracy.value == pytest.approx(theirs.accuracy)
-    assert ours.macro_f1.value == pytest.approx(theirs.macro_f1)
-    assert ours.macro_recall.value == pytest.approx(theirs.macro_recall)
-    assert measures.calibration_error(truth, chances) == pytest.approx(theirs.ece)
-
-
 def test_its_brier_score_is_as_counted_by_hand() -> None:
     chances = np.array([[0.8, 0.2], [0.4, 0.6]])
     assert measures.brier(np.array([0, 1]), chances) == pytest.approx((0.04 + 0.04 + 0.16 + 0.16) / 2)

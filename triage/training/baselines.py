@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from triage.measures import score
 from triage.training import data as sets
 from triage.training.data import ABSENT, NEUTRAL, SENTIMENT, Example
-from triage.training.evaluate import dev_sets, score
+from triage.training.evaluate import dev_sets
 
 NEGATIVE, POSITIVE = SENTIMENT.index("negative"), SENTIMENT.index("positive")
 LIMIT = 0.05
@@ -108,10 +109,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _print(name: str, head: str, lang: str, kind: str, truth: np.ndarray, chosen: np.ndarray) -> None:
-    found = score(truth, chosen)
+    found = score(truth, chosen, 1 + int(max(truth.max(), chosen.max())))
     print(
-        f"{name:22} {head:9} {lang} {kind:8} n={found.count:5} acc={found.accuracy:.3f} "
-        f"F1={found.macro_f1:.3f} recall={found.macro_recall:.3f}",
+        f"{name:22} {head:9} {lang} {kind:8} n={found.count:5} acc={found.accuracy.value:.3f} "
+        f"F1={found.macro_f1.value:.3f} recall={found.macro_recall.value:.3f}",
         flush=True,
     )
 

@@ -10,14 +10,13 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triage.calibrate import answers
-from triage.measures import calibration_error
+from triage.calibrate import answers, probabilities
+from triage.measures import Estimate, brier, calibration_error, confusion, rates, score
 from triage.training import data as sets
 from triage.training.data import ABSENT, NEEDS_REPLY, NEUTRAL, SENTIMENT, SHIPPED_HEADS, URGENCY, Example
 from triage.training.limits import f1, labels_of, precision_recall
@@ -25,17 +24,6 @@ from triage.training.limits import f1, labels_of, precision_recall
 PENALTY = 0.01
 MOST_ABSTENTIONS = 1 / 3
 Runner = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """Scores of one head on one set, 0 to 1; `ece` is the expected calibration error over 15 equal bins."""
-
-    count: int
-    accuracy: float
-    macro_f1: float
-    macro_recall: float
-    ece: float | None
 
 
 def onnx_runner(model: Path, threads: int = 0) -> Runner:
@@ -86,34 +74,16 @@ def predict(
     return found
 
 
-def softmax(logits: np.ndarray, temperature: float = 1.0, bias: Sequence[float] = ()) -> np.ndarray:
-    scaled = logits.astype(np.float64) / temperature + (np.asarray(bias) if len(bias) else 0.0)
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    chances: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return chances
-
-
-def score(truth: np.ndarray, chosen: np.ndarray, chances: np.ndarray | None = None) -> Scores:
-    """Scores over the labels that occur in `truth`; a label never given nor chosen does not count."""
-    f1s, recalls = [], []
-    for label in sorted(set(truth.tolist())):
-        hit = int(((truth == label) & (chosen == label)).sum())
-        f1s.append(2 * hit / (int((truth == label).sum()) + int((chosen == label).sum())))
-        recalls.append(hit / int((truth == label).sum()))
-    return Scores(
-        count=len(truth),
-        accuracy=float((truth == chosen).mean()),
-        macro_f1=float(np.mean(f1s)),
-        macro_recall=float(np.mean(recalls)),
-        ece=None if chances is None else calibration_error(truth, chances),
-    )
+def macro_f1(truth: np.ndarray, chosen: np.ndarray, labels: int) -> float:
+    """Over the labels that occur in ``truth``, without an interval."""
+    return float(rates(confusion(truth, chosen, labels))[1])
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """The temperature of a grid with the least log-loss: it softens the probabilities and never changes a label."""
 
     def loss(temperature: float) -> float:
-        return float(-np.log(softmax(logits, temperature)[np.arange(len(truth)), truth] + 1e-12).mean())
+        return float(-np.log(probabilities(logits, temperature)[np.arange(len(truth)), truth] + 1e-12).mean())
 
     return float(min(np.arange(0.3, 4.01, 0.02), key=loss).round(2))
 
@@ -126,7 +96,7 @@ def fit_bias(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> tupl
     places, share = np.arange(len(truth)), weights / weights.sum()
 
     def loss(parameters: np.ndarray) -> float:
-        chances = softmax(logits, float(np.exp(parameters[-1])), parameters[:-1])
+        chances = probabilities(logits, float(np.exp(parameters[-1])), parameters[:-1])
         return float(-(share * np.log(chances[places, truth] + 1e-12)).sum() + PENALTY * (parameters**2).sum())
 
     found = minimize(loss, np.zeros(logits.shape[1] + 1)).x
@@ -146,7 +116,7 @@ def cross_validate(
     for number in range(folds):
         inside, outside = fold != number, fold == number
         temperature, bias = fit_bias(logits[inside], truth[inside], weights[inside])
-        chosen[outside] = softmax(logits[outside], temperature, bias).argmax(axis=1)
+        chosen[outside] = probabilities(logits[outside], temperature, bias).argmax(axis=1)
     return chosen
 
 
@@ -194,7 +164,7 @@ def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], 
             kept = [row for row, wanted in zip(rows, keep, strict=True) if wanted]
             chances = calibrated(outputs[head][keep], heads, head, lang)
             chosen = choose(chances, kept, head)
-            found = score(truth[keep], chosen, None if kept[0].two_class else chances)
+            found = score(truth[keep], chosen, len(labels))
             majority = np.full_like(chosen, np.bincount(truth[keep]).argmax())
             per_label = {
                 label: {
@@ -209,12 +179,14 @@ def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], 
                     "head": head,
                     "lang": lang,
                     "count": found.count,
-                    "accuracy": found.accuracy,
-                    "macro_f1": found.macro_f1,
-                    "macro_recall": found.macro_recall,
-                    "ece": found.ece,
+                    "accuracy": _told(found.accuracy),
+                    "macro_f1": _told(found.macro_f1),
+                    "macro_recall": _told(found.macro_recall),
+                    # between two of three labels there is no probability to hold against the truth
+                    "ece": None if kept[0].two_class else calibration_error(truth[keep], chances),
+                    "brier": None if kept[0].two_class else brier(truth[keep], chances),
                     "majority_accuracy": float((majority == truth[keep]).mean()),
-                    "majority_f1": score(truth[keep], majority).macro_f1,
+                    "majority_f1": macro_f1(truth[keep], majority, len(labels)),
                     "labels": per_label,
                 }
             )
@@ -225,7 +197,7 @@ def calibrated(logits: np.ndarray, heads: dict[str, Any], head: str, lang: str) 
     """Probabilities by the numbers of `heads.json`, the language's own where it has some."""
     own = heads.get("by_language", {}).get(lang, {})
     settings = own if head in own.get("temperature", {}) else heads
-    return softmax(logits, settings["temperature"][head], settings.get("bias", {}).get(head, ()))
+    return probabilities(logits, settings["temperature"][head], settings.get("bias", {}).get(head, ()))
 
 
 def measure_many(
@@ -257,6 +229,11 @@ def measure_many(
     return lines
 
 
+def _told(estimate: Estimate) -> list[float]:
+    """The value, and the ends of its interval of 95 %."""
+    return [round(number, 4) for number in (estimate.value, estimate.low, estimate.high)]
+
+
 def _ratio(hits: np.ndarray, of: np.ndarray) -> float | None:
     return round(float(hits.sum() / of.sum()), 3) if of.any() else None
 
@@ -282,8 +259,9 @@ def main(arguments: list[str] | None = None) -> None:
             lines.append(line)
             ece = "   - " if line["ece"] is None else f"{line['ece']:.3f}"
             print(
-                f"{line['set']:22} {line['head']:9} {line['lang']} n={line['count']:5} acc={line['accuracy']:.3f} "
-                f"F1={line['macro_f1']:.3f} recall={line['macro_recall']:.3f} ece={ece} "
+                f"{line['set']:22} {line['head']:11} {line['lang']} n={line['count']:5} acc={line['accuracy'][0]:.3f} "
+                f"F1={line['macro_f1'][0]:.3f} ({line['macro_f1'][1]:.3f} to {line['macro_f1'][2]:.3f}) "
+                f"recall={line['macro_recall'][0]:.3f} ece={ece} "
                 f"majority acc={line['majority_accuracy']:.3f} F1={line['majority_f1']:.3f}",
                 flush=True,
             )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from triage.calibrate import answers
+from triage.calibrate import answers, probabilities
 from triage.prepare import prepare
 from triage.rules import Hit, rule_book
 from triage.training import data as sets
@@ -28,11 +28,10 @@ from triage.training.evaluate import (
     fit_abstention,
     fit_bias,
     fit_temperature,
+    macro_f1,
     onnx_runner,
     openvino_runner,
     predict,
-    score,
-    softmax,
 )
 from triage.training.graph import build_model
 from triage.training.limits import fit_limits, fit_many_temperature, fit_reply_limit, labels_of
@@ -94,7 +93,7 @@ def _fit_one_of(found: Fitted, head: Head, used: Sequence[Example], texts: Seque
     truth = np.array([getattr(row, head.name) for row in used])
     weights = np.array([CORPUS_COUNTS if row.source == sets.CORPUS else 1.0 for row in used])
     temperature, bias = _fit_calibration(head, logits, truth, weights)
-    chances = softmax(logits, temperature, bias)
+    chances = probabilities(logits, temperature, bias)
     found["temperature"][head.name], found["bias"][head.name] = temperature, bias
     if head.name == "urgency":
         _tell(used, texts, truth, logits, chances.argmax(axis=1), weights)
@@ -103,7 +102,7 @@ def _fit_one_of(found: Fitted, head: Head, used: Sequence[Example], texts: Seque
         if keep.sum() < ENOUGH_OF_A_LANGUAGE:
             continue
         own, own_bias = _fit_calibration(head, logits[keep], truth[keep], weights[keep])
-        chances[keep] = softmax(logits[keep], own, own_bias)
+        chances[keep] = probabilities(logits[keep], own, own_bias)
         of_language = found["by_language"].setdefault(language, {"temperature": {}, "bias": {}})
         of_language["temperature"][head.name], of_language["bias"][head.name] = own, own_bias
     if head.name == "needs_reply":
@@ -141,7 +140,7 @@ def _tell(
     ):
         for group in sorted(set(groups)):
             keep = np.array([one == group for one in groups])
-            alone, both = (score(truth[keep], c[keep]).macro_f1 for c in (chosen, np.minimum(chosen, floors)))
+            alone, both = (macro_f1(truth[keep], c[keep], len(URGENCY)) for c in (chosen, np.minimum(chosen, floors)))
             print(f"urgency, {name:14} {group:18} macro-F1 {alone:.3f} alone, {both:.3f} under the rules")
         for part in sorted({row.source for row in rows}):
             critical = np.array([row.source == part for row in rows]) & (truth == URGENCY.index("critical"))
@@ -176,7 +175,7 @@ def compare(reference: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> d
     for head in ("sentiment", "urgency", "needs_reply"):
         found[f"{head}_agreement"] = float((reference[head].argmax(1) == other[head].argmax(1)).mean())
         found[f"{head}_flips"] = int((reference[head].argmax(1) != other[head].argmax(1)).sum())
-        found[f"{head}_largest"] = float(np.abs(softmax(reference[head]) - softmax(other[head])).max())
+        found[f"{head}_largest"] = float(np.abs(probabilities(reference[head]) - probabilities(other[head])).max())
     return found
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from triage.calibrate import probabilities
 from triage.training import data as sets
-from triage.training.evaluate import softmax
 from triage.training.model import batches_by_length, encode, pad
 from triage.training.thoughts import write_thoughts
 from triage.training.train import load_checkpoint
@@ -35,7 +35,7 @@ def thoughts_of(folder: Path, texts: Sequence[str], heads: Sequence[str]) -> dic
         for number, places in enumerate(batches_by_length(ids, BATCH)):
             outputs = network(*pad([ids[place] for place in places], tokenizer.pad_token_id))
             for name, table in found.items():
-                table[places] = softmax(outputs[name].float().numpy())
+                table[places] = probabilities(outputs[name].float().numpy())
             if number % 200 == 0:
                 print(f"{folder}: {number * BATCH}/{len(texts)} texts", flush=True)
     return found

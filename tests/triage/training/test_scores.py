@@ -1,4 +1,4 @@
-"""Scores by hand, and the reader of the weights on broken files."""
+"""An honest confidence, and the reader of the weights on broken files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from triage.calibrate import probabilities
 from triage.measures import calibration_error
-from triage.training.evaluate import fit_temperature, score, softmax
+from triage.training.evaluate import fit_temperature
 from triage.weights import WeightsUnreadable, load_torch_state
-
-
-def test_it_scores_as_counted_by_hand() -> None:
-    found = score(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0]))
-    assert found.accuracy == pytest.approx(0.6)
-    assert found.macro_recall == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert found.macro_f1 == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
 def test_it_counts_overconfidence_as_an_error_of_calibration() -> None:
@@ -32,7 +26,9 @@ def test_it_softens_an_overconfident_head() -> None:
     logits = np.eye(3)[np.where(rng.random(600) < 0.6, truth, rng.integers(0, 3, 600))] * 9.0
     temperature = fit_temperature(logits, truth)
     assert temperature > 2.0
-    assert calibration_error(truth, softmax(logits, temperature)) < calibration_error(truth, softmax(logits))
+    assert calibration_error(truth, probabilities(logits, temperature)) < calibration_error(
+        truth, probabilities(logits)
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x3a\xff\xff\x03abc"])
