@@ -304,12 +304,16 @@ def _asked(example: Example) -> tuple[str, int]:
     return "urgency", example.urgency
 
 
+def pick(chances: np.ndarray, seed: int, number: int, size: int) -> np.ndarray:
+    """The places of the examples of pool ``number``."""
+    return np.random.default_rng([seed, number]).choice(len(chances), size=size, p=chances)
+
+
 def draw_pool(
     examples: Sequence[Example], chances: np.ndarray, stage: Stage, seed: int, number: int, size: int
 ) -> list[Example]:
     """Pool `number` of a run: the same seed and number always give the same texts, so a run can be taken up again."""
-    generator = np.random.default_rng([seed, number])
-    picked = generator.choice(len(examples), size=size, p=chances)
+    picked = pick(chances, seed, number, size)
     rng = random.Random(seed * 1_000_003 + number)
     return [replace(examples[i], text=augment(examples[i].text, examples[i].lang, stage.augment, rng)) for i in picked]
 

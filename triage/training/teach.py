@@ -21,7 +21,7 @@ from triage.calibrate import probabilities
 from triage.training import data as sets
 from triage.training.model import batches_by_length, encode, pad
 from triage.training.thoughts import write_thoughts
-from triage.training.train import load_checkpoint
+from triage.training.train import POOL, load_checkpoint
 
 TOKENS, BATCH = 96, 64
 
@@ -41,6 +41,13 @@ def thoughts_of(folder: Path, texts: Sequence[str], heads: Sequence[str]) -> dic
     return found
 
 
+def will_draw(examples: Sequence[sets.Example], stage: sets.Stage, seed: int) -> list[int]:
+    """The places of all examples that a run of ``stage`` draws."""
+    chances = sets.draw_chances(examples, stage)
+    pools = range(-(-stage.samples // POOL))
+    return sorted({int(place) for number in pools for place in sets.pick(chances, seed, number, POOL)})
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     told = "stages' folders, as train.py leaves them, that are asked about"
@@ -48,11 +55,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--urgency", type=Path, nargs="+", required=True, help=f"{told} urgency and who waits")
     parser.add_argument("--data", type=Path, default=os.environ.get("DYZUR_DATA"), help="folder with train/ and dev/")
     parser.add_argument("--out", type=Path, required=True, help="file for their thoughts (.npz)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="that of the student: only the texts that it will draw are read"
+    )
     options = parser.parse_args(arguments)
     if options.data is None:
         parser.error("--data is missing: give the folder that holds train/ and dev/, or set DYZUR_DATA")
-    examples = sets.read_training(sets.load_plan(), Path(options.data))
-    texts = list(dict.fromkeys(example.text for example in examples))
+    plan = sets.load_plan()
+    examples = sets.read_training(plan, Path(options.data))
+    texts = [examples[place].text for place in will_draw(examples, plan.stages["student"], options.seed)]
+    texts = list(dict.fromkeys(texts))
     asked = {"sentiment": options.sentiment, "urgency": options.urgency, "needs_reply": options.urgency}
     heads_of: dict[Path, list[str]] = {}
     for head, folders in asked.items():
