@@ -83,10 +83,11 @@ HEADS: tuple[Head, ...] = (
     Head(name="sentiment", labels=SENTIMENT),
     Head(name="urgency", labels=URGENCY),
     Head(name="needs_reply", labels=NEEDS_REPLY, weight=0.5),
-    Head(name="topics", labels=TOPICS, many=True, weight=0.5),
-    Head(name="harm", labels=HARMS, many=True, weight=0.5),
+    # a mean over many answers that are nearly always no: it would teach nothing at a smaller weight
+    Head(name="topics", labels=TOPICS, many=True, weight=3.0),
+    Head(name="harm", labels=HARMS, many=True, weight=1.5),
     Head(name="irony", labels=IRONY, weight=0.3, shipped=False),
-    Head(name="flags", labels=FLAGS, many=True, weight=0.3, shipped=False),
+    Head(name="flags", labels=FLAGS, many=True, weight=1.0, shipped=False),
 )
 SHIPPED_HEADS = tuple(head for head in HEADS if head.shipped)
 
