@@ -4,8 +4,11 @@ VENV ?= .venv
 # Any build of torch will do; on a machine without a graphics card choose a CPU build: it is smaller by gigabytes.
 TORCH ?= torch==2.13.0
 BIN = $(VENV)/bin
-# Half of the tests wait for processes and clocks: two at a time end in little more than half the time.
-SPREAD ?= --numprocesses auto --maxprocesses 4 --dist worksteal
+# Many tests wait for processes and clocks: one more at a time than there are cores keeps these busy.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+SPREAD ?= --numprocesses $(shell expr $(CORES) + 1) --maxprocesses 6 --dist worksteal
+# Databases that are thrown away need no disk, where the memory for them is there.
+SCRATCH ?= $(shell test -w /dev/shm && test "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -gt 6000000 && echo /dev/shm)
 PYTHON := $(shell for name in python3.11 python3 python3.14 python3.13 python3.12; do \
 	"$$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
@@ -22,7 +25,7 @@ demo: $(VENV)/.installed-run  ## the same shop in a folder of its own that vanis
 	@$(BIN)/social demo
 
 test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on PostgreSQL too, where its server programs are found)
-	$(BIN)/python -m pytest $(SPREAD)
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD)
 
 test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, chromium, minutes
 	$(VENV)-all/bin/python -m pytest -m "real or torch or slow or browser"

@@ -28,6 +28,16 @@ MIGRATED_AT = at("2026-11-01 08:00")
 _missing: set[str] = set()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``slow_on("postgresql")``: there the promise is kept by `make test-all`; the other database tries it every time."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        for mark in item.iter_markers("slow_on"):
+            if params is not None and mark.args[0] in params.params.values():
+                item.add_marker(pytest.mark.slow)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist tells the process that prints the summary what was missing where it ran."""
     if hasattr(session.config, "workeroutput"):

@@ -9,7 +9,7 @@ from social.ports import Health
 from triage.encoder import Encoder
 from triage.language import LanguageGuess, guess_language
 from triage.merge import ModelOpinion, merge, rules_alone
-from triage.prepare import PreparedText, prepare
+from triage.prepare import PreparedText, prepare, says_little
 from triage.rules import RuleBook, rule_book
 
 
@@ -32,7 +32,8 @@ class ModelClassifier:
         if not prepared:
             return []
         languages = [_language(text, item, self._languages) for text, item in zip(prepared, texts, strict=True)]
-        scores = self._encoder.score([text.text for text in prepared], [language.code for language in languages])
+        read = [self._in_its_thread(text, item) for text, item in zip(prepared, texts, strict=True)]
+        scores = self._encoder.score(read, [language.code for language in languages])
         assessments = []
         for place, (text, language) in enumerate(zip(prepared, languages, strict=True)):
             opinion = ModelOpinion(
@@ -43,8 +44,16 @@ class ModelClassifier:
                 more={name: values[place] for name, values in scores.more.items()},
                 heads=self._encoder.heads,
             )
-            assessments.append(merge(text, language, self._rules.judge(text.text), opinion))
+            leans = read[place] != text.text
+            assessments.append(merge(text, language, self._rules.judge(text.text), opinion, leans=leans))
         return assessments
+
+    def _in_its_thread(self, text: PreparedText, item: TextToAssess) -> str:
+        """What the model reads: the text, and in front of one that says next to nothing ("???") what it goes on from. Thanks
+        say enough."""
+        if item.before is None or not says_little(text.text) or self._rules.is_harmless(text.text):
+            return text.text
+        return f"{prepare(item.before).text}\n{text.text}"
 
     def health(self) -> Health:
         return Health(

@@ -55,6 +55,12 @@ DOUBT_CRITICAL = 0.25
 DOUBT_LOW = (0.4, 0.6)
 #: ... unless the text is this surely praise: of 22 such dev texts called "low" one wanted an answer, of the others a third.
 SURE_PRAISE = 0.8
+LEANS = Reason(
+    source="model",
+    name="thread",
+    evidence="says too little alone",
+    effect="read together with the customer's post before",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +75,10 @@ class ModelOpinion:
     more: Mapping[str, Floats] = field(default_factory=dict)  # [labels] of each optional head
 
 
-def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], opinion: ModelOpinion) -> Assessment:
-    """The assessment of one text by rules and model."""
+def merge(
+    prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], opinion: ModelOpinion, *, leans: bool = False
+) -> Assessment:
+    """The assessment of one text by rules and model. ``leans``: the model read it together with the customer's post before."""
     sentiment = SENTIMENTS[int(opinion.sentiment.argmax())]
     scores = opinion.urgency if opinion.urgency is not None else np.full(len(URGENCIES), 1 / len(URGENCIES))
     guess = URGENCIES[int(scores.argmax())] if opinion.urgency is not None else Urgency.NORMAL
@@ -101,7 +109,11 @@ def merge(prepared: PreparedText, language: LanguageGuess, hits: Sequence[Hit], 
         flags=flags,
         topics=_given("topics", opinion),
         abstained=frozenset(abstained),
-        reasons=(*(hit.reason() for hit in hits), *_model_reasons(sentiment, guess, harms, opinion)),
+        reasons=(
+            *(hit.reason() for hit in hits),
+            *([LEANS] if leans else []),
+            *_model_reasons(sentiment, guess, harms, opinion),
+        ),
         truncated=prepared.truncated,
         vector=None if opinion.vector is None else opinion.vector.astype("<f4").tobytes(),
     )

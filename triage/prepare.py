@@ -59,6 +59,19 @@ def prepare(text: str) -> PreparedText:
     return PreparedText(text=text, truncated=truncated)
 
 
+#: What stands for something else, and is no word of its author's.
+_STANDS_FOR = re.compile(r"@user|@brand|email@example\.com|\bhttp\b")
+_WORD = re.compile(r"\w+")
+#: "???", "ok", "i co?", a heart: at most so many words with so many letters in all.
+FEW_WORDS, FEW_LETTERS = 3, 12
+
+
+def says_little(text: str) -> bool:
+    """Whether a prepared text means next to nothing to somebody who has not read what stands before it."""
+    words = _WORD.findall(_STANDS_FOR.sub(" ", text))
+    return len(words) <= FEW_WORDS and sum(map(len, words)) <= FEW_LETTERS
+
+
 def fold(text: str) -> str:
     """Lower case without diacritics, ``ł`` included; one character for each of ``text``, so that positions carry
     over."""

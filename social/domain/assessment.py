@@ -128,11 +128,14 @@ RULES_ONLY = ModelIdentity(id="rules-only", version="1")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextToAssess:
     """A text and what is known around it. ``language_hint`` comes from the network, ``context_language`` from the thread,
-    the author or the profile and only decides where the text itself is too short to tell."""
+    the author or the profile and only decides where the text itself is too short to tell. ``before``: what the same customer
+    wrote just before in the same thread, where no person has answered it; it is read along where the text says next to nothing.
+    """
 
     text: str
     language_hint: str | None = None
     context_language: str | None = None
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ def _assess(desk: Desk, posts: Collection[ToJudge]) -> Mapping[int, Assessment]:
             language_hint=post.language_hint,
             # an emoji is read in the language that its author was last understood in, else in the brand's first
             context_language=post.context_language or desk.profiles[post.profile_id].languages[0],
+            before=post.before,
         )
         for post in waiting
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from social.domain.post import PostRef
 from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
 from social.store import outbox
 from social.store.mapping import Post, assessment_from, facts_from, ref_from
-from social.store.rows import c
+from social.store.rows import c, t
 from social.store.tables import (
     AssessmentRow,
     AuthorRow,
@@ -52,11 +53,13 @@ class RecalledPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToJudge:
-    """What the classifier needs of a post, and who reads its thread. ``judged``: this revision has an assessment."""
+    """What the classifier needs of a post, and who reads its thread. ``judged``: this revision has an assessment; ``before``:
+    what its customer wrote just before in this conversation, unless a person has answered that."""
 
     id: int
     profile_id: int
     text: str
+    before: str | None
     language_hint: str | None
     context_language: str | None
     judged: bool
@@ -77,11 +80,13 @@ def to_judge(session: Session, post_ids: Collection[int]) -> list[ToJudge]:
         .order_by(posts.created_at, posts.id)
     ).all()
     languages = _languages(session, {row.author_id for row in rows})
+    before = _written_before(session, [row for row in rows if len(_HANDLES.sub("", row.text).strip()) <= SHORT])
     return [
         ToJudge(
             id=row.id,
             profile_id=row.profile_id,
             text=row.text,
+            before=before.get(row.id),
             language_hint=row.language_hint,
             context_language=languages.get(row.author_id),
             judged=row.judged is not None,
@@ -93,6 +98,36 @@ def to_judge(session: Session, post_ids: Collection[int]) -> list[ToJudge]:
     ]
 
 
+def _written_before(session: Session, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """Id of a post -> the text that its customer wrote before it in the same conversation, where no person has answered since
+    (the robot's acknowledgement answers nothing)."""
+    if not rows:
+        return {}
+    post, earlier, talk = c(PostRow), t(PostRow).alias("earlier").c, c(ConversationRow)
+    text = (
+        select(earlier.text)
+        .where(
+            earlier.conversation_id == post.conversation_id,
+            earlier.created_at < post.created_at,
+            earlier.ours.is_(False),
+            earlier.deleted_at.is_(None),
+            or_(talk.person_answered_at.is_(None), talk.person_answered_at < earlier.created_at),
+        )
+        .order_by(earlier.created_at.desc(), earlier.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = session.execute(
+        select(post.id, text.label("before"))
+        .join(ConversationRow, talk.id == post.conversation_id)
+        .where(post.id.in_([row.id for row in rows]))
+    )
+    return {row.id: row.before for row in found if row.before}
+
+
+#: A text of more characters, the handles in front of it left out, is never too short to be judged alone.
+SHORT = 40
+_HANDLES = re.compile(r"@\S+")
 _REFERENCE = ("native_id", "thread_root", "kind", "created_at", "private", "native")
 _TO_JUDGE = ("id", "profile_id", "author_id", "text", "language_hint", "after_gap", "history", *_REFERENCE)
 

@@ -90,6 +90,7 @@ def test_it_says_what_is_simulated_and_what_to_try_works_and_it_ends_in_order(de
     assert "sending" not in {row.state for row in read(demo, ReplyRow)}
 
 
+@pytest.mark.slow
 def test_it_answers_nobody_twice_when_it_is_killed_while_a_reply_is_on_the_wire(page: Shop) -> None:
     killed = page.run()
     page.logs("polled ")

@@ -104,6 +104,54 @@ def test_it_asks_the_model_once_for_a_whole_batch_and_never_twice_for_one_revisi
     assert [row.state for row in replies(database)] == ["planned"] * 5
 
 
+class Reading(FakeClassifier):
+    """Keeps what it was told stands before each text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict[str, str | None] = {}
+
+    def assess(self, texts: Sequence[TextToAssess]) -> list[Assessment]:
+        self.before |= {item.text: item.before for item in texts}
+        return super().assess(texts)
+
+
+def test_a_word_or_two_is_read_with_what_its_customer_wrote_before(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    reading = Reading()
+    desk = desk_for(database, clock, FakeConnector(clock), classifier=reading)
+    asked = post("Gdzie jest moja paczka?", when=at("2026-11-20 09:50"))
+    more = [
+        post(text, when=at(f"2026-11-20 09:{minute}"), thread_root=asked.native_id, by=by)
+        for minute, text, by in ((51, "Numer 12, dla Anny.", ANNA), (52, "@sklep ???", ANNA), (53, "halo", PIOTR))
+    ]
+    remembered(database, shop, asked, *more)
+
+    line.work_through(desk, TEN)
+
+    assert reading.before == {
+        "Gdzie jest moja paczka?": None,
+        "Numer 12, dla Anny.": "Gdzie jest moja paczka?",
+        "@sklep ???": "Numer 12, dla Anny.",
+        "halo": None,  # another customer's thread is another conversation
+    }
+
+
+def test_what_a_person_has_answered_is_not_read_again_with_the_next_word(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    reading, network = Reading(), FakeConnector(clock)
+    desk = desk_for(database, clock, network, classifier=reading)
+    asked = network.publishes(post("Gdzie jest moja paczka?", when=at("2026-11-20 10:01")))
+    network.answers_by_hand(asked, "Już jedzie.", when=at("2026-11-20 10:03"))
+    network.publishes(post("ok", when=at("2026-11-20 10:04"), thread_root=asked.native_id, in_reply_to=asked.native_id))
+
+    run_stepped(desk, clock, until=at("2026-11-20 10:30"))
+
+    assert reading.before == {"Gdzie jest moja paczka?": None, "ok": None}
+
+
 def test_it_takes_no_more_than_a_batch_at_once(database: Database, shop: Profile, clock: SteppedClock) -> None:
     desk = desk_for(database, clock, FakeConnector(clock))
     desk.batch = 2

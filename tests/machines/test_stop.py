@@ -49,6 +49,7 @@ def history(shop: Shop) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow_on("postgresql")
 def test_it_stops_in_time_while_a_poll_hangs(page: Shop, where: Database) -> None:
     url = where.url.render_as_string(hide_password=False)
     process = page.run(DYZUR_DATABASE__URL=url)
@@ -68,6 +69,7 @@ def test_it_stops_in_time_while_a_poll_hangs(page: Shop, where: Database) -> Non
     assert find_running(page.state_file) is None  # the networks that it had started are gone as well
 
 
+@pytest.mark.slow_on("postgresql")
 def test_it_stops_in_time_while_a_reply_hangs_and_never_sends_it_twice(page: Shop, where: Database) -> None:
     url = where.url.render_as_string(hide_password=False)
     process = page.run(DYZUR_DATABASE__URL=url)

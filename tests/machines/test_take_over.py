@@ -162,6 +162,7 @@ def test_no_profile_is_fetched_twice_by_desks_in_threads(new_store_database: Ope
     fetched_once(tmp_path)
 
 
+@pytest.mark.slow_on("sqlite")
 def test_no_profile_is_fetched_twice_by_processes(new_store_database: Open, tmp_path: Path, start: Start) -> None:
     database = new_store_database()
     url = database.url.render_as_string(hide_password=False)

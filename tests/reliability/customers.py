@@ -78,6 +78,13 @@ class Customers:
     def done(self) -> bool:
         return not self._thread.is_alive()
 
+    def one_more(self) -> None:
+        """A question beyond the ``count``, once they are ``done``."""
+        self._place.post(
+            network=self._dice.choice(NETWORKS), text=SHARES["question"][1].format(n=10_000 + self.written)
+        )
+        self.written += 1
+
     def _run(self) -> None:
         try:
             while self.written < self._count and not self._over.is_set():

@@ -221,7 +221,7 @@ class Storm:
 
     def _wait(self, daemon: Daemon, fate: _Fate) -> bool:
         """Until its fate has come, for a named point, or it is time to bring it about. Has it died?"""
-        begun = monotonic()
+        begun, more_at = monotonic(), STEP_ASIDE_SECONDS
         while daemon.lives and not daemon.paused and not self._over.is_set():
             waited = monotonic() - begun
             due = waited > fate.after and (self._customers.done or self._customers.written >= self._customers.allowed)
@@ -229,6 +229,10 @@ class Storm:
                 break
             if fate.point and waited > STEP_ASIDE_SECONDS:
                 self._aside.set()
+            if fate.point and waited > more_at and self._customers.done:
+                more_at += STEP_ASIDE_SECONDS  # all is written and done: nothing else leads to the point any more
+                with self._lock:
+                    self._customers.one_more()
             threading.Event().wait(0.005)
         self._aside.clear()
         return not daemon.lives

@@ -97,6 +97,7 @@ def replace_file(path: Path, backup: Path) -> None:
     shutil.copyfile(backup, path)
 
 
+@pytest.mark.slow
 def test_a_restored_backup_of_yesterday_answers_nobody_again(settings: Settings, tmp_path: Path) -> None:
     start = settings.clock.start
     assert start is not None

@@ -134,6 +134,7 @@ def test_free_text_is_never_kept_of_an_author() -> None:
 # --- no byte is left ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_on("postgresql")
 def test_fifty_forgotten_authors_leave_no_byte(
     store_database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -316,6 +317,7 @@ def test_a_backfill_leaves_them_out(store_database: Database) -> None:
     assert posts_of(store_database) == rows
 
 
+@pytest.mark.slow_on("postgresql")
 def test_they_can_be_let_in_again_and_nothing_old_is_answered_twice(store_database: Database) -> None:
     canary = Canary(2)
     desk, clock, network = living_desk(store_database, [canary])

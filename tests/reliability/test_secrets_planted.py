@@ -143,6 +143,7 @@ def sealed_parts(shop: Planted) -> dict[str, str]:
     return parts
 
 
+@pytest.mark.slow
 def test_no_secret_is_anywhere_but_where_it_belongs(shop: Planted) -> None:
     shop.start("debug")
     come_in(shop)
