@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from triage.calibrate import answers, probabilities
+from triage.encoder import VECTOR
 from triage.measures import Estimate, brier, calibration_error, confusion, rates, score
 from triage.training import data as sets
 from triage.training.data import ABSENT, NEEDS_REPLY, NEUTRAL, SENTIMENT, SHIPPED_HEADS, URGENCY, Example
@@ -45,7 +46,9 @@ def openvino_runner(model: Path, precision: str) -> Runner:
     import openvino
 
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
-    names = [output.get_any_name() for output in compiled.outputs]
+    # an output has the names of all its nodes; ours is the one that a head has
+    known = {head.name for head in SHIPPED_HEADS} | {VECTOR}
+    names = [name for output in compiled.outputs for name in output.get_names() if name in known]
 
     def run(tokens: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
         results = compiled({"input_ids": tokens, "attention_mask": mask})

@@ -1,0 +1,71 @@
+"""The weighted mean of checkpoints' weights: `python -m triage.training.blend --of DIR=0.7 DIR=0.3 --out DIR`.
+
+Runs that went on from one encoder lie in one valley: the mean of their weights is often better than each, and costs nothing
+when it judges (Wortsman et al. 2022, "Model soups"). Encoder and sentiment, which all of them have learnt, are blended; the other
+heads, the tokenizer and the shape are those of the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+WEIGHTS = "model.safetensors"
+BLENDED = ("encoder.", "sentiment.")
+BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+def blend(parts: Mapping[Path, float], out: Path) -> None:
+    """``parts``: a stage's folder, as train.py leaves it, and its share; the shares sum to 1. Raises ValueError where they do
+    not, or where two checkpoints have other matrices."""
+    if abs(sum(parts.values()) - 1) > 1e-6 or min(parts.values()) <= 0:
+        raise ValueError(f"the shares must be above 0 and sum to 1, not {', '.join(map(str, parts.values()))}")
+    mean: dict[str, np.ndarray] = {}
+    for folder, share in parts.items():
+        weights = load_file(folder / WEIGHTS)
+        if mean and _shapes(weights) != _shapes(mean):
+            raise ValueError(f"{folder} has other matrices than the first: they went on from another encoder")
+        if not mean:
+            mean = {name: values * (not name.startswith(BLENDED)) for name, values in weights.items()}
+        mean |= {name: mean[name] + share * values for name, values in weights.items() if name.startswith(BLENDED)}
+    out.mkdir(parents=True, exist_ok=True)
+    for name in BESIDE:
+        shutil.copyfile(next(iter(parts)) / name, out / name)
+    save_file({name: np.ascontiguousarray(values, dtype=np.float32) for name, values in mean.items()}, out / WEIGHTS)
+    about = {"blend": {folder.name: share for folder, share in parts.items()}, "finished": True}
+    (out / "training.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _shapes(weights: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: values.shape for name, values in weights.items()}
+
+
+def _part(told: str) -> tuple[Path, float]:
+    folder, separator, share = told.rpartition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{told}: write a checkpoint's folder and its share, such as RUN/student=0.7")
+    return Path(folder), float(share)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--of", type=_part, nargs="+", required=True, metavar="DIR=SHARE", help="checkpoints and their shares"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the blended checkpoint")
+    options = parser.parse_args(arguments)
+    try:
+        blend(dict(options.of), options.out)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(f"{options.out}: {len(options.of)} checkpoints blended")
+
+
+if __name__ == "__main__":
+    main()
