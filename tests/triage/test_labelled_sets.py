@@ -86,12 +86,12 @@ def bared(rows: Sequence[Example]) -> list[str]:
 
 
 def test_no_label_depends_on_what_a_text_is_judged_with() -> None:
-    """Alone, and in twenty random orders cut into random batches: the same labels, of every head, for every text."""
+    """Alone, and in twenty draws of an eighth of all texts, cut into random batches: the same labels of every head."""
     texts = sorted({prepare(row.text).text for rows in measured().values() for row in rows if row.lang in ("pl", "en")})
     alone = labels([encoder().score([text]) for text in texts])
     dice = Random(20)
     for _ in range(ROUNDS):
-        order = dice.sample(range(len(texts)), len(texts))
+        order = dice.sample(range(len(texts)), len(texts) // 8)
         together = labels([encoder().score([texts[place] for place in batch]) for batch in cut(order, dice)])
         flips = [texts[place] for place, said in zip(order, together, strict=True) if not (said == alone[place]).all()]
         assert flips == []
