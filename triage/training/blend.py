@@ -38,7 +38,7 @@ def blend(parts: Mapping[Path, float], out: Path) -> None:
     for name in BESIDE:
         shutil.copyfile(next(iter(parts)) / name, out / name)
     save_file({name: np.ascontiguousarray(values, dtype=np.float32) for name, values in mean.items()}, out / WEIGHTS)
-    about = {"blend": {folder.name: share for folder, share in parts.items()}, "finished": True}
+    about = {"blend": {str(folder): share for folder, share in parts.items()}, "finished": True}
     (out / "training.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
