@@ -844,20 +844,22 @@ class FacebookConnector:
         if answer is None:
             return
         error = answer.get("error")
+        # behind a gateway that lost its patience (504) somebody may still be at work
+        over = response.status_code >= 400 and response.status_code != 504
         if isinstance(error, dict) and not (publishes and response.status_code < 400):  # else both yes and no
-            raise self._problem(error, publishes)
+            raise self._problem(error, publishes, over=over)
         if error:
             told = "the network reported an error without saying which."
-            raise kit.lost(told, publishes=publishes, resource=self._resource)
+            raise kit.lost(told, publishes=publishes, resource=self._resource, over=over)
         # facebook-sdk looks for "json" in a header that it takes for granted
         response.headers["content-type"] = "application/json"
 
-    def _problem(self, error: Mapping[str, Any], publishes: bool) -> ConnectorError:
+    def _problem(self, error: Mapping[str, Any], publishes: bool, *, over: bool) -> ConnectorError:
         code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
         said = kit.sentence(f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}")
         at = self._resource
         if code in TRANSIENT or (error.get("is_transient") is True and code not in THROTTLED):
-            return kit.lost(said, publishes=publishes, resource=at)
+            return kit.lost(said, publishes=publishes, resource=at, over=over)
         if code in THROTTLED:
             # every one of its limits counts all calls
             return RateLimited(said, until=self._regained_at(), scope="all", resource=at)
@@ -866,7 +868,7 @@ class FacebookConnector:
             again = f"Connect the profile again: social connect {self.kind}"
             return CredentialsExpired(kit.sentence(why or said), resource=at, next_step=again)
         if code is None:
-            return kit.lost(said, publishes=publishes, resource=at)
+            return kit.lost(said, publishes=publishes, resource=at, over=over)
         missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
         if not publishes:
             if code in PERMISSION or code == ABUSE:

@@ -116,7 +116,7 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     try:
         step = _before_the_wire(desk, live, work, now)
     except ConnectorError as error:
-        retry = error.until if isinstance(error, RateLimited) else _look_again_at(work, now)
+        retry = error.until if isinstance(error, RateLimited) else _look_again_at(work.created_at, now)
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
         _put_off(desk, claimed, live, work, retry, now)
         return 1
@@ -157,7 +157,8 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     except ConnectorError as error:
         if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
-            later = error.until if isinstance(error, RateLimited) else _look_again_at(work, now)
+            began = (work.intended_at or now) + _read_lag(desk, live) + OUTCOME_SHOWS
+            later = error.until if isinstance(error, RateLimited) else _look_again_at(began, now)
             release(desk.database, claimed, due_at=later)
             return 1
         event = Event.CANNOT_TELL
@@ -520,8 +521,9 @@ def _read_lag(desk: Desk, live: LiveProfile) -> timedelta:
     return live.connector.reply_rules.read_lag if desk.leases.read_lag is None else desk.leases.read_lag
 
 
-def _look_again_at(work: _Work, now: datetime) -> datetime:
-    return now + min(max(now - work.created_at, LOOK_AGAIN_SOON), LOOK_AGAIN_AFTER)
+def _look_again_at(since: datetime, now: datetime) -> datetime:
+    """After as long as it has been tried already, within bounds."""
+    return now + min(max(now - since, LOOK_AGAIN_SOON), LOOK_AGAIN_AFTER)
 
 
 # --- 6: settle ---------------------------------------------------------------------------------------------------------
@@ -549,7 +551,7 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
 
 
 def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: DyzurError, now: datetime) -> None:
-    retry = _look_again_at(work, now)
+    retry = _look_again_at(work.created_at, now)
     if isinstance(error, RateLimited):
         retry = error.until
     elif isinstance(error, CredentialsExpired):
