@@ -354,6 +354,27 @@ class TestFacebook(ConnectorContract):
         assert getattr(error, "reason", None) is reason
 
     @pytest.mark.parametrize(
+        ("response", "over"),
+        [
+            (graph_error(2, status=500), True),
+            (SimulatedResponse(status=502, body={"error": "something broke"}), True),
+            (SimulatedResponse(status=503, body=b"<html>", content_type="text/html"), True),
+            (graph_error(2, status=504), False),
+            (SimulatedResponse(status=504, body={"error": "something broke"}), False),
+        ],
+    )
+    def test_only_a_gateway_that_lost_its_patience_leaves_a_reply_on_its_way(
+        self, stage: Stage, response: SimulatedResponse, over: bool
+    ) -> None:
+        connector = stage.connector()
+        stage.customer_says("nowy 1")
+        (post,) = customers(connector)
+        Interposed(stage, instead=every("POST", response))
+        with pytest.raises(Uncertain) as caught:
+            connector.reply(post.ref, "Hej", key="k", sent_by=SentBy.ROBOT)
+        assert caught.value.over is over
+
+    @pytest.mark.parametrize(
         ("response", "kind"),
         [
             (graph_error(1), Unreachable),

@@ -476,6 +476,20 @@ def test_it_looks_for_a_doubtful_reply_before_anything_else(told: Told, network:
     assert network.calls.count("reply") == (1 if appeared else 2)
 
 
+def test_a_look_up_that_fails_once_comes_again_in_seconds(told: Told, network: FakeConnector) -> None:
+    network.fails("reply", Uncertain("502.", over=True))
+    told.deliver()
+    network.fails("find_own_reply", Unreachable("502."))
+    leases_run_out(told.database)
+    line.send_out(told.desk, told.clock.now())
+    assert told.reply["state"] == "sending"
+    told.clock.advance(timedelta(seconds=5))
+    for _ in range(2):  # looked up, surely absent; then said
+        line.send_out(told.desk, told.clock.now())
+    assert told.reply["state"] == "sent"
+    assert len(network.public_replies) == 1
+
+
 def test_it_leaves_a_reply_to_the_look_up_when_the_connector_breaks_in_its_own_way(
     told: Told, network: FakeConnector
 ) -> None:
