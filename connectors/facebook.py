@@ -844,8 +844,7 @@ class FacebookConnector:
         if answer is None:
             return
         error = answer.get("error")
-        # behind a gateway that lost its patience (504) somebody may still be at work
-        over = response.status_code >= 400 and response.status_code != 504
+        over = kit.is_over(response.status_code)
         if isinstance(error, dict) and not (publishes and response.status_code < 400):  # else both yes and no
             raise self._problem(error, publishes, over=over)
         if error:

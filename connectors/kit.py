@@ -155,6 +155,12 @@ def lost(what: str, *, publishes: bool, resource: str, next_step: str = "", over
     return Unreachable(quoted(what), resource=resource, next_step=next_step)
 
 
+def is_over(status: int) -> bool:
+    """Whether an answer without success means that nobody works on the request any more: behind a gateway that lost its
+    patience (504) somebody may."""
+    return status >= 400 and status not in {408, 425, 504}
+
+
 def failure(
     status: int,
     *,
@@ -176,8 +182,7 @@ def failure(
         until = retry_after(headers.get("retry-after"), now=now)
         return RateLimited(said, until=until, scope=scope, resource=resource)
     if status < 400 or status >= 500 or status in {408, 425}:
-        # behind a gateway that lost its patience (504) somebody may still be at work
-        return lost(said, publishes=publishes, resource=resource, over=status >= 500 and status != 504)
+        return lost(said, publishes=publishes, resource=resource, over=is_over(status))
     if publishes:
         reasons = {403: RefusalReason.PERMISSION, 404: RefusalReason.GONE, 410: RefusalReason.GONE}
         return Refused(said, reason=reasons.get(status, RefusalReason.INVALID), resource=resource)

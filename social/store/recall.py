@@ -80,7 +80,8 @@ def to_judge(session: Session, post_ids: Collection[int]) -> list[ToJudge]:
         .order_by(posts.created_at, posts.id)
     ).all()
     languages = _languages(session, {row.author_id for row in rows})
-    before = _written_before(session, [row for row in rows if len(_HANDLES.sub("", row.text).strip()) <= SHORT])
+    waiting = [row for row in rows if row.judged is None]
+    before = _written_before(session, [row for row in waiting if len(_HANDLES.sub("", row.text).strip()) <= SHORT])
     return [
         ToJudge(
             id=row.id,

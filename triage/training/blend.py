@@ -32,7 +32,9 @@ def blend(parts: Mapping[Path, float], out: Path) -> None:
         if mean and _shapes(weights) != _shapes(mean):
             raise ValueError(f"{folder} has other matrices than the first: they went on from another encoder")
         if not mean:
-            mean = {name: values * (not name.startswith(BLENDED)) for name, values in weights.items()}
+            mean = {
+                name: np.zeros_like(values) if name.startswith(BLENDED) else values for name, values in weights.items()
+            }
         mean |= {name: mean[name] + share * values for name, values in weights.items() if name.startswith(BLENDED)}
     out.mkdir(parents=True, exist_ok=True)
     for name in BESIDE:
