@@ -195,7 +195,7 @@ def test_rows_that_cannot_be_used_are_counted_and_named(social: Social, shop: Pa
         ("a.csv", "text,sentiment\nzażółć,neutral\n".encode("cp1250"), "UTF-8"),
         ("a.csv", "text,sentiment\nx,neutral\n".encode("utf-16"), "UTF-16"),
         ("a.jsonl", b'{"text": "x", "sentiment": "great"}\n', '"great", known are: negative'),
-        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 99)[:20], "damaged"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 99, mtime=0)[:20], "damaged"),
         ("a.csv", b"\x00\x01\x02\x03\n\x00", "a.csv"),
     ],
 )
