@@ -339,7 +339,7 @@ class FacebookConnector:
         length_limit=8000,
         length_unit=LengthUnit.CHARACTERS,
         idempotency=Idempotency.LOOKUP,
-        read_lag=timedelta(seconds=60),
+        read_lag=timedelta(seconds=30),  # nobody states it; a text sent twice all the same is refused as a duplicate
         private_reply_window=timedelta(days=7),
         private_replies_per_comment=1,
         sources=(

@@ -230,7 +230,7 @@ class TwitterConnector:
         length_limit=280,
         length_unit=LengthUnit.X_WEIGHTED,
         idempotency=Idempotency.LOOKUP,
-        read_lag=timedelta(seconds=60),
+        read_lag=timedelta(seconds=30),  # nobody states it; a text sent twice all the same is refused as a duplicate
         summoned_only=True,
         automatic_replies_per_interaction=1,
         links_allowed=False,

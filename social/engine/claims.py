@@ -25,7 +25,7 @@ from sqlmodel import Session
 from social.clock import lease_now
 from social.engine import aside
 from social.store.columns import UtcDateTime
-from social.store.rows import active, t
+from social.store.rows import active, among, t
 from social.store.session import Database
 from social.store.tables import AlertRow, Claimable, EscalationRow, NotificationRow, PostRow, ProfileRow, ReplyRow
 
@@ -141,11 +141,11 @@ def _statements(kind: Claimed, dialect: str) -> _Statements:
         profile = columns.id if kind is Claimed.PROFILE else columns.profile_id
         # + 0: the due ones are few, all of a profile are many, and SQLite would rather read and sort these
         asked = profile if dialect == "postgresql" else profile + 0
-        due.append(asked.in_(bindparam("profiles", expanding=True)))
+        due.append(among(asked, "profiles"))
     lease: Any = func.clock_timestamp() + bindparam("lease") if dialect == "postgresql" else bindparam("lease")
     taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
     aside = {"state": kind.value.poison, "token": None, "leased_until": None}
-    these = columns.id.in_(bindparam("ids", expanding=True))
+    these = among(columns.id, "ids")
     pick = select(columns.id, columns.attempts).where(*due).limit(bindparam("wanted"))
     pick = pick.with_for_update(skip_locked=True, key_share=True)
     longest_waiting = (columns.due_at, columns.id)
@@ -254,7 +254,7 @@ def still_mine(session: Session, claimed: Claim, ids: Collection[int] | None = N
 @cache
 def _held(kind: Claimed) -> Any:
     columns = _columns(kind.value.table)
-    these = columns.id.in_(bindparam("ids", expanding=True))
+    these = among(columns.id, "ids")
     query = select(columns.id).where(these, columns.token == bindparam("held")).order_by(columns.id)
     # not FOR UPDATE: a poll that writes its page would stop everybody who writes something about that profile
     return query.with_for_update(key_share=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency, most_urgent
@@ -16,7 +16,7 @@ from social.domain.escalation import REOPEN_WITHIN, WAITING_STATES, EscalationSt
 from social.domain.reply import SentBy
 from social.store import outbox
 from social.store.journal import ROBOT, note, note_all
-from social.store.rows import c, insert_rows
+from social.store.rows import among, c, insert_rows
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
 
 WAITING = tuple(state.value for state in WAITING_STATES)
@@ -72,7 +72,7 @@ _KNOWN = (
         c(EscalationRow).answered_at,
         c(EscalationRow).closed_at,
     )
-    .where(c(EscalationRow).conversation_id.in_(bindparam("conversations", expanding=True)))
+    .where(among(c(EscalationRow).conversation_id, "conversations"))
     .order_by(c(EscalationRow).state.in_(WAITING), c(EscalationRow).id)
 )
 
@@ -119,7 +119,7 @@ def _open_all(session: Session, cases: Sequence[NewCase], *, now: datetime) -> d
 
 #: One waits in each conversation at most; asked for afterwards, since rows that return their numbers are written one by one.
 _WAITING = select(c(EscalationRow).id, c(EscalationRow).conversation_id).where(
-    c(EscalationRow).conversation_id.in_(bindparam("conversations", expanding=True)),
+    among(c(EscalationRow).conversation_id, "conversations"),
     c(EscalationRow).state.in_(WAITING),
 )
 

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Select, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Session
 
-from social.store.rows import c
+from social.store.rows import among, c
 from social.store.tables import AuthorRow, ConversationRow, PostRow, ReplyRow
 
 #: Names for what has no row of its own to hold.
@@ -52,7 +52,7 @@ def hold_around_posts(session: Session, post_ids: Collection[int]) -> None:
     columns = c(PostRow)
     if not are_needed(session):
         return
-    rows = session.execute(select(columns.author_id, columns.conversation_id).where(columns.id.in_(post_ids))).all()
+    rows = session.execute(select(columns.author_id, columns.conversation_id).where(among(columns.id, post_ids))).all()
     hold_authors(session, {author_id for author_id, _ in rows})
     hold_conversations(session, {conversation_id for _, conversation_id in rows})
 

@@ -17,7 +17,7 @@ from social.domain.assessment import Urgency
 from social.domain.reply import Composed, ReplyKind, ReplyState, SentBy, may_follow
 from social.store import wakes
 from social.store.journal import ROBOT, note
-from social.store.rows import c, insert_rows
+from social.store.rows import among, c, insert_rows
 from social.store.tables import ConversationRow, ReplyRow
 
 #: At most one automatic text a conversation within this time (the hand-over confirmation has its own column).
@@ -68,7 +68,7 @@ def _earlier(session: Session, plans: Sequence[NewReply]) -> Counter[tuple[int, 
     """How many texts of a kind a post had before."""
     columns = c(ReplyRow)
     found = session.execute(
-        select(columns.post_id, columns.kind).where(columns.post_id.in_([new.post_id for new in plans]))
+        select(columns.post_id, columns.kind).where(among(columns.post_id, [new.post_id for new in plans]))
     )
     return Counter((post_id, kind) for post_id, kind in found)
 
@@ -275,6 +275,6 @@ def of_conversations(session: Session, conversation_ids: Sequence[int]) -> list[
     columns = c(ReplyRow)
     return list(
         session.execute(
-            select(ReplyRow).where(columns.conversation_id.in_(conversation_ids)).order_by(columns.id)
+            select(ReplyRow).where(among(columns.conversation_id, conversation_ids)).order_by(columns.id)
         ).scalars()
     )

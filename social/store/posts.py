@@ -19,7 +19,7 @@ from social.store import escalations, locks, outbox, threads, tombstones, wakes
 from social.store.journal import NETWORK_APP, ROBOT, note
 from social.store.mapping import Profile, post_values
 from social.store.quotes import unquote
-from social.store.rows import c, upsert
+from social.store.rows import among, c, upsert
 from social.store.tables import (
     AssessmentRow,
     AuthorRow,
@@ -138,7 +138,7 @@ def _hold_around(session: Session, profile: Profile, found: Sequence[FetchedPost
 def known(session: Session, profile: Profile, native_ids: Sequence[str]) -> set[str]:
     """Which of ``native_ids`` are remembered."""
     columns = c(PostRow)
-    query = select(columns.native_id).where(*_of(profile), columns.native_id.in_(native_ids))
+    query = select(columns.native_id).where(*_of(profile), among(columns.native_id, native_ids))
     return set(session.execute(query).scalars())
 
 
@@ -153,26 +153,26 @@ _KNOWN = select(
 ).where(
     c(PostRow).network == bindparam("network"),
     c(PostRow).profile_id == bindparam("profile"),
-    c(PostRow).native_id.in_(bindparam("ids", expanding=True)),
+    among(c(PostRow).native_id, "ids"),
 )
 
 
 _HOLD_AUTHORS = locks.held(
     select(c(AuthorRow).id).where(
         c(AuthorRow).network == bindparam("network"),
-        c(AuthorRow).native_id.in_(bindparam("writers", expanding=True)),
+        among(c(AuthorRow).native_id, "writers"),
     ),
     c(AuthorRow).id,
 )
 _SPOKEN_TO = select(c(PostRow).conversation_id).where(
     c(PostRow).network == bindparam("network"),
     c(PostRow).profile_id == bindparam("profile"),
-    c(PostRow).native_id.in_(bindparam("ids", expanding=True)),
+    among(c(PostRow).native_id, "ids"),
 )
 _SAME_THREAD = select(c(ConversationRow).id).where(
     c(ConversationRow).profile_id == bindparam("profile"),
-    c(ConversationRow).thread_root.in_(bindparam("roots", expanding=True)),
-    c(ConversationRow).author_id.in_(bindparam("authors", expanding=True)),
+    among(c(ConversationRow).thread_root, "roots"),
+    among(c(ConversationRow).author_id, "authors"),
 )
 _HOLD_CONVERSATIONS = locks.held(
     select(c(ConversationRow).id).where(c(ConversationRow).id.in_(_SPOKEN_TO.union(_SAME_THREAD))),
@@ -186,7 +186,7 @@ def customers_of(session: Session, profile: Profile, roots: Collection[str]) -> 
     rows = session.execute(
         select(columns.thread_root, c(AuthorRow).native_id)
         .join(AuthorRow, c(AuthorRow).id == columns.author_id)
-        .where(columns.profile_id == profile.id, columns.thread_root.in_(roots))
+        .where(columns.profile_id == profile.id, among(columns.thread_root, roots))
     )
     return {(root, author) for root, author in rows}
 
@@ -233,7 +233,7 @@ def _remember_authors(session: Session, network: str, authors: Iterable[Author])
 #: What a network tells of an author, beside the id.
 _TOLD = ("handle", "display_name", "is_bot", "deleted")
 _AUTHORS = select(c(AuthorRow).native_id, c(AuthorRow).id, *(c(AuthorRow)[name] for name in _TOLD)).where(
-    c(AuthorRow).network == bindparam("network"), c(AuthorRow).native_id.in_(bindparam("ids", expanding=True))
+    c(AuthorRow).network == bindparam("network"), among(c(AuthorRow).native_id, "ids")
 )
 
 
@@ -289,9 +289,9 @@ _CONVERSATIONS = select(
     c(ConversationRow).last_customer_at,
 ).where(
     c(ConversationRow).profile_id == bindparam("profile"),
-    c(ConversationRow).thread_root.in_(bindparam("roots", expanding=True)),
+    among(c(ConversationRow).thread_root, "roots"),
     # "+ 0": else SQLite looks up every root with every author, ten thousand times for a page of a hundred
-    (c(ConversationRow).author_id + 0).in_(bindparam("authors", expanding=True)),
+    among((c(ConversationRow).author_id + 0), "authors"),
 )
 
 
@@ -347,14 +347,14 @@ def _own_answers_to(
     if not ids:
         return []
     seen = {post.native_id for post in besides}
-    rows = session.execute(select(PostRow).where(c(PostRow).id.in_(ids))).scalars()
+    rows = session.execute(select(PostRow).where(among(c(PostRow).id, ids))).scalars()
     return [row for row in rows if row.native_id not in seen]
 
 
 _OWN_ANSWERS = select(c(PostRow).id).where(
     c(PostRow).profile_id == bindparam("profile"),
     c(PostRow).ours.is_(True),
-    c(PostRow).in_reply_to.in_(bindparam("parents", expanding=True)),
+    among(c(PostRow).in_reply_to, "parents"),
 )
 
 

@@ -19,7 +19,7 @@ from social.domain.post import PostRef
 from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
 from social.store import outbox
 from social.store.mapping import Post, assessment_from, facts_from, ref_from
-from social.store.rows import c, t
+from social.store.rows import among, c, t
 from social.store.tables import (
     AssessmentRow,
     AuthorRow,
@@ -76,7 +76,7 @@ def to_judge(session: Session, post_ids: Collection[int]) -> list[ToJudge]:
         select(*(posts[name] for name in _TO_JUDGE), c(AuthorRow).native_id.label("author"), judged.id.label("judged"))
         .join(AuthorRow, c(AuthorRow).id == posts.author_id)
         .outerjoin(AssessmentRow, same_revision)
-        .where(posts.id.in_(post_ids))
+        .where(among(posts.id, post_ids))
         .order_by(posts.created_at, posts.id)
     ).all()
     languages = _languages(session, {row.author_id for row in rows})
@@ -121,7 +121,7 @@ def _written_before(session: Session, rows: Sequence[Row[Any]]) -> dict[int, str
     found = session.execute(
         select(post.id, text.label("before"))
         .join(ConversationRow, talk.id == post.conversation_id)
-        .where(post.id.in_([row.id for row in rows]))
+        .where(among(post.id, [row.id for row in rows]))
     )
     return {row.id: row.before for row in found if row.before}
 
@@ -164,7 +164,7 @@ def recall(
         select(*(c(PostRow)[name] for name in _FACTS), c(AuthorRow).is_bot, c(AuthorRow).opted_out_at, ConversationRow)
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
-        .where(c(PostRow).id.in_(post_ids))
+        .where(among(c(PostRow).id, post_ids))
         .order_by(c(PostRow).created_at, c(PostRow).id)
         .execution_options(populate_existing=True)  # what this transaction wrote past the objects counts too
     ).all()
@@ -177,7 +177,7 @@ def recall(
     taken = set(
         session.execute(
             select(c(EscalationRow).conversation_id).where(
-                c(EscalationRow).conversation_id.in_(conversations),
+                among(c(EscalationRow).conversation_id, conversations),
                 c(EscalationRow).state == EscalationState.TAKEN.value,
             )
         ).scalars()
@@ -186,7 +186,7 @@ def recall(
     recent = automatic_in_last_hour(session, author_ids, now=now)
     assessments = {
         (judged.post_id, judged.revision_number): assessment_from(judged)
-        for judged in session.execute(select(AssessmentRow).where(c(AssessmentRow).post_id.in_(post_ids))).scalars()
+        for judged in session.execute(select(AssessmentRow).where(among(c(AssessmentRow).post_id, post_ids))).scalars()
     }
     parents = _parents(session, rows)
     answers = _answers(session, rows, replies)
@@ -291,7 +291,7 @@ def automatic_in_last_hour(session: Session, author_ids: Collection[int], *, now
     rows = session.execute(
         select(columns.author_id, func.count())
         .where(
-            columns.author_id.in_(author_ids),
+            among(columns.author_id, author_ids),
             columns.sent_by == SentBy.ROBOT.value,
             or_(columns.state.in_(tuple(state.value for state in ACTIVE_STATES)), columns.intended_at > now - _HOUR),
             columns.state != ReplyState.CANCELLED.value,
@@ -324,9 +324,9 @@ def _parents(session: Session, posts: Sequence[Row[Any]]) -> dict[tuple[int, str
         return {}
     rows = session.execute(
         select(columns.profile_id, columns.native_id, columns.author_id, columns.ours).where(
-            columns.network.in_({post.network for post in posts}),  # the index by native id begins with it
-            columns.profile_id.in_({post.profile_id for post in posts}),
-            columns.native_id.in_(wanted),
+            among(columns.network, {post.network for post in posts}),  # the index by native id begins with it
+            among(columns.profile_id, {post.profile_id for post in posts}),
+            among(columns.native_id, wanted),
         )
     )
     return {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
@@ -380,7 +380,7 @@ def _languages(session: Session, author_ids: Collection[int]) -> dict[int, str]:
     rows = session.execute(
         select(c(PostRow).author_id, c(AssessmentRow).language)
         .join(AssessmentRow, c(AssessmentRow).post_id == c(PostRow).id)
-        .where(c(PostRow).author_id.in_(author_ids), c(AssessmentRow).language != "und")
+        .where(among(c(PostRow).author_id, author_ids), c(AssessmentRow).language != "und")
         .order_by(c(PostRow).created_at)
     )
     return {author_id: language for author_id, language in rows}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnDefault, Dialect, Table, TextClause, bindparam, text
+from sqlalchemy import Boolean, ColumnDefault, Dialect, Table, TextClause, any_, bindparam, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, SQLModel
 
 
@@ -27,6 +29,38 @@ def active(model: type[SQLModel]) -> TextClause:
     table = t(model)
     index = next(index for index in table.indexes if index.name == f"ix_{table.name}_active")
     return text(f"{table.name}.{index.dialect_options['sqlite']['where']}")
+
+
+class among(FunctionElement[bool]):  # noqa: N801 - reads as what it is in a statement
+    """``column`` is one of ``values``, a collection or the name of a parameter that brings one.
+
+    PostgreSQL gets them as one array: with a parameter for each, a statement for ninety rows is another one than that for
+    ninety-one, and is read, planned and prepared anew each time. SQLite gets a list, which it looks up in the index.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, values: Collection[Any] | str) -> None:
+        named = isinstance(values, str)
+        given: dict[str, Any] = {"key": values} if named else {"key": "among", "value": [*values], "unique": True}
+        listed = bindparam(**given, type_=column.type, expanding=True)
+        array = bindparam(**given, type_=postgresql.ARRAY(column.type))
+        super().__init__(column.in_(listed), column == any_(array))
+
+    def self_group(self, against: Any = None) -> among:
+        """As it is: SQLAlchemy would ask whether a truth value equals 1, and SQLite would use no index for that."""
+        return self
+
+
+@compiles(among)
+def _listed(element: among, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses.clauses[0], **options))
+
+
+@compiles(among, "postgresql")
+def _as_array(element: among, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses.clauses[1], **options))
 
 
 def upsert(

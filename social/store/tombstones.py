@@ -21,7 +21,7 @@ from sqlmodel import Session
 
 from social.domain.post import FetchedPost
 from social.store.mapping import Profile
-from social.store.rows import c, upsert
+from social.store.rows import among, c, upsert
 from social.store.tables import ErasureSaltRow, ForgottenRow, PostRow
 
 #: What an erased address begins with; no network has such ones.
@@ -117,7 +117,9 @@ def _without_names(session: Session, profile: Profile, salt: bytes, posts: Seque
     names = {name for post in posts for name in names_in(post.text)}
     behind = {handle_digest(salt, profile.network, name): name for name in names}
     columns = c(ForgottenRow)
-    query = select(columns.handle_digest).where(columns.network == profile.network, columns.handle_digest.in_(behind))
+    query = select(columns.handle_digest).where(
+        columns.network == profile.network, among(columns.handle_digest, behind)
+    )
     gone = {behind[found].lstrip("@").casefold() for found in session.execute(query).scalars()} if behind else set()
     if not gone:
         return list(posts)
@@ -134,7 +136,7 @@ def _without_names(session: Session, profile: Profile, salt: bytes, posts: Seque
 
 def _forgotten(session: Session, network: str, digests: Collection[str]) -> set[str]:
     columns = c(ForgottenRow)
-    query = select(columns.digest).where(columns.network == network, columns.digest.in_(set(digests)))
+    query = select(columns.digest).where(columns.network == network, among(columns.digest, set(digests)))
     return set(session.execute(query).scalars())
 
 
@@ -142,5 +144,5 @@ def _erased(session: Session, profile: Profile, salt: bytes, addresses: Collecti
     columns = c(PostRow)
     behind = {erased_address(salt, profile.network, address): address for address in addresses}
     here = columns.network == profile.network, columns.profile_id == profile.id  # as the index begins
-    query = select(columns.native_id).where(*here, columns.native_id.in_(behind))
+    query = select(columns.native_id).where(*here, among(columns.native_id, behind))
     return {behind[found] for found in session.execute(query).scalars()}
