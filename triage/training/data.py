@@ -63,6 +63,8 @@ class Example:
     topics: tuple[int, ...] = ()
     harm: tuple[int, ...] = ()
     flags: tuple[int, ...] = ()
+    #: The file of a corpus text, without its ending.
+    file: str = ""
     #: Head -> what the teachers of the student stage think of it, one probability a label.
     taught: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -125,6 +127,8 @@ class Stage:
     tasks: dict[str, float] = field(default_factory=dict)
     #: Of the word vectors; 0: they stay as they are.
     embedding_learning_rate: float = 0.0
+    #: Shares by hand instead of by language and label: (sets, or corpus/FILE, or "corpus" for the rest of it), part of the draws.
+    mix: tuple[tuple[tuple[str, ...], float], ...] = ()
     #: How much the teachers' word counts beside a label, 0 to 1; where there is no label it stands alone.
     taught: float = 0.0
 
@@ -155,12 +159,17 @@ def load_plan(path: Path = HERE / "sources.toml") -> Plan:
             raise ValueError(f'{path}: source {source.name}: use is "train" or "evaluate", not {source.use!r}')
     return Plan(
         sources=sources,
-        stages={name: Stage(name=name, **entry) for name, entry in raw["stage"].items()},
+        stages={name: _stage(name, entry) for name, entry in raw["stage"].items()},
         intents={intent: label for label, intents in raw["intents"].items() for intent in intents},
         harms={label: tuple(known[name] for name in HARMS) for label, known in raw["harms"].items()},
         held_out=int(raw["corpus"]["held_out"]),
         corpus_weight=float(raw["corpus"]["weight"]),
     )
+
+
+def _stage(name: str, entry: dict[str, Any]) -> Stage:
+    mix = tuple((tuple(part["of"]), float(part["share"])) for part in entry.get("mix", ()))
+    return Stage(**{**entry, "name": name, "mix": mix})
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -240,6 +249,7 @@ def read_corpus(plan: Plan, *, held_out: bool, folder: Path = HERE / "corpus") -
                         text=row["text"],
                         lang=row["lang"],
                         source=CORPUS,
+                        file=path.stem,
                         weight=plan.corpus_weight,
                         sentiment=SENTIMENT.index(row["sentiment"]),
                         urgency=URGENCY.index(row["urgency"]),
@@ -263,8 +273,10 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
     The corpus gets its share; the rest is split by language, and inside a language by label, as the square root of how
     many rows a label has (rare labels come up more often, none rules), times the stage's share of what is asked there. No
     row is expected more than `max_repeat` times in the public sets; corpus rows may come more often, their augmentation
-    differs each time.
+    differs each time. A stage with a ``mix`` draws its groups by their shares and inside a group all rows alike.
     """
+    if stage.mix:
+        return _mixed(examples, stage)
     cells: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
         if example.source == CORPUS:
@@ -290,6 +302,19 @@ def draw_chances(examples: Sequence[Example], stage: Stage) -> np.ndarray:
     public = np.array([example.source != CORPUS for example in examples])
     limit = stage.max_repeat / stage.samples
     chances[public] = np.minimum(chances[public], limit)
+    total: np.ndarray = chances / chances.sum()
+    return total
+
+
+def _mixed(examples: Sequence[Example], stage: Stage) -> np.ndarray:
+    """Raises ValueError where a group has no row: a name is wrong, or its file is missing."""
+    named = {name: number for number, (names, _) in enumerate(stage.mix) for name in names}
+    groups = np.array([named.get(f"{row.source}/{row.file}", named.get(row.source, ABSENT)) for row in examples])
+    chances = np.zeros(len(examples))
+    for number, (names, share) in enumerate(stage.mix):
+        if not (groups == number).any():
+            raise ValueError(f"stage {stage.name}: no text to draw from {', '.join(names)}")
+        chances[groups == number] = share / (groups == number).sum()
     total: np.ndarray = chances / chances.sum()
     return total
 

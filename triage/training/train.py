@@ -1,8 +1,9 @@
 """Train the shipped model: `python -m triage.training.train --data DIR --encoder DIR --out DIR`.
 
-Three stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
+Four stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
 adds the project's own corpus and teaches urgency, topics and who waits for an answer, `student` learns from the labels and from
-what finished checkpoints think of every text (`--taught`, written by `triage.training.teach`). Each stage leaves `OUT/<stage>/`
+what finished checkpoints think of every text (`--taught`, written by `triage.training.teach`), `tune` goes over what a checkpoint
+(`--start`) still does badly. Each stage leaves `OUT/<stage>/`
 with the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
 after a stop.
 """
@@ -31,7 +32,7 @@ POOL = 2400
 """Texts drawn at a time: tokenised together and sorted by length; also the grain of resuming."""
 SAVE_EVERY = 180.0
 LAST_RATE = 0.03
-STAGES = ("public", "brand", "student")
+STAGES = ("public", "brand", "student", "tune")
 
 
 class Average:

@@ -87,6 +87,20 @@ def test_it_draws_the_same_pool_for_the_same_seed_and_number() -> None:
     assert draw_pool(rows, chances, stage(), seed=2, number=3, size=50) != first
 
 
+def test_a_stage_with_a_mix_draws_its_groups_by_their_shares_and_nothing_else() -> None:
+    rows = [*examples(), Example(text="new", lang="pl", source=CORPUS, file="pl_new", sentiment=0)]
+    mix = ((("corpus/pl_new",), 0.3), (("corpus",), 0.5), (("set",), 0.2))
+    chances = draw_chances(rows, stage(mix=mix))
+    assert chances[-1] == pytest.approx(0.3)
+    assert share(chances, rows, source="set") == pytest.approx(0.2)
+    assert share(draw_chances(rows, stage(mix=mix[:2])), rows, source="set") == 0.0
+
+
+def test_a_mix_that_names_what_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="corpus/pl_missing"):
+        draw_chances(examples(), stage(mix=((("corpus/pl_missing",), 1.0),)))
+
+
 def test_it_takes_polish_letters_away_and_nothing_else() -> None:
     assert strip_diacritics("Zażółć gęślą jaźń, ŁÓDŹ!") == "Zazolc gesla jazn, LODZ!"
 
