@@ -70,7 +70,9 @@ def explain(classifier: Classifier, item: TextToAssess) -> Explanation:
     (assessment,) = classifier.assess([item])
     sentiment, urgency = _best(assessment.sentiment_scores), _best(assessment.urgency_scores)
     spans = _spans(prepared) if sentiment or urgency else []
-    whole, *without = classifier.assess([_again(text) for text in (prepared.text, *_left_out(prepared.text, spans))])
+    whole, *without = classifier.assess(
+        [_again(text, item) for text in (prepared.text, *_left_out(prepared.text, spans))]
+    )
     words = tuple(
         Moved(
             text=prepared.text[start:end],
@@ -84,9 +86,10 @@ def explain(classifier: Classifier, item: TextToAssess) -> Explanation:
     return Explanation(assessment=assessment, read=prepared.text, sentiment=sentiment, urgency=urgency, words=words)
 
 
-def _again(text: str) -> TextToAssess:
-    """A prepared text, such that preparing it once more changes nothing: ``&lt;`` that a customer wrote stays ``&lt;``."""
-    return TextToAssess(text=html.escape(text, quote=False))
+def _again(text: str, item: TextToAssess) -> TextToAssess:
+    """A prepared text of ``item``, such that preparing it once more changes nothing: ``&lt;`` that a customer wrote stays
+    ``&lt;``."""
+    return TextToAssess(text=html.escape(text, quote=False), before=item.before)
 
 
 def _best(scores: Mapping[Label, float]) -> tuple[Label, float] | None:

@@ -31,6 +31,12 @@ def classify(
         str | None,
         typer.Option("--language", metavar="CODE", help="What the network says of the text's language: pl, en."),
     ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--before", metavar="TEXT", help="What the same customer wrote just before: a word or two lean on it."
+        ),
+    ] = None,
     why: Annotated[
         bool, typer.Option("--why", help="Also the words that moved the model most: up to forty times the work.")
     ] = False,
@@ -38,8 +44,9 @@ def classify(
 ) -> None:
     """Judge a text: language, sentiment, urgency, whether it needs a reply, what it asks for.
 
-    With - every line is {"id": ..., "text": "...", "lang": "pl"} ("lang" may be left out), and one JSON line comes out
-    for each, in the same order. A line that cannot be used comes out as {"id", "line", "error"}, and the exit code is 2.
+    With - every line is {"id": ..., "text": "...", "lang": "pl", "before": "..."} (only "text" is a must), and one JSON line
+    comes out for each, in the same order. A line that cannot be used comes out as {"id", "line", "error"}, and the exit
+    code is 2.
 
     --why leaves out one word after the other (neighbours together in a long text) and shows by how much the probability of
     the model's label then falls: a word above zero speaks for the label, one below against it.
@@ -53,7 +60,7 @@ def classify(
     logs.set_up(level="WARNING")
     judge, _ = load_judge(settings)
     if text != "-":
-        judged = _judge(judge, [TextToAssess(text=text, language_hint=language)], why=why)[0]
+        judged = _judge(judge, [TextToAssess(text=text, language_hint=language, before=before)], why=why)[0]
         print_json(_described(None, judged)) if as_json else print(_for_people(judged))
         return
     broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language, why=why)
@@ -123,12 +130,14 @@ def _read(number: int, line: bytes, hint: str | None) -> _Usable | dict[str, Any
         return unusable(f"the line is not JSON ({error})")
     if not isinstance(item, dict):
         return unusable('the line must be an object like {"id": 1, "text": "..."}')
-    text, language = item.get("text"), item.get("lang")
+    text, language, before = item.get("text"), item.get("lang"), item.get("before")
     if not isinstance(text, str):
         return unusable('"text" is missing or is not a text', item.get("id"))
     if language is not None and not isinstance(language, str):
         return unusable('"lang" is not a text', item.get("id"))
-    return _Usable(item.get("id"), TextToAssess(text=text, language_hint=language or hint))
+    if before is not None and not isinstance(before, str):
+        return unusable('"before" is not a text', item.get("id"))
+    return _Usable(item.get("id"), TextToAssess(text=text, language_hint=language or hint, before=before))
 
 
 def _described(id: object, judged: Assessment | Explanation) -> dict[str, Any]:

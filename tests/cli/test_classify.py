@@ -109,6 +109,23 @@ def with_tiny_model(shop: Path) -> None:
     (shop / "config.toml").write_text(chosen, encoding="utf-8")
 
 
+def test_a_word_alone_leans_on_what_the_customer_wrote_before(social: Social, shop: Path) -> None:
+    with_tiny_model(shop)
+    before = "Trzeci tydzień czekam na zwrot pieniędzy i nikt nie odpowiada!"
+    alone, after = (
+        social("classify", "???", "--json").json,
+        social("classify", "???", "--before", before, "--json").json,
+    )
+    item = {"id": 1, "text": "???", "before": before}
+    (line,) = social("classify", "-", stdin=as_lines(item)).lines
+
+    assert alone["sentiment_scores"] != after["sentiment_scores"]
+    assert line["sentiment_scores"] == after["sentiment_scores"]
+    assert "thread" in json.dumps(after["reasons"]) and "thread" not in json.dumps(alone["reasons"])
+    refused = social("classify", "-", stdin=as_lines({"id": 1, "text": "ok", "before": 7}))
+    assert refused.code == 2 and refused.lines[0]["error"] == '"before" is not a text'
+
+
 def test_why_names_the_words_that_moved_the_model(social: Social, shop: Path) -> None:
     with_tiny_model(shop)
 
