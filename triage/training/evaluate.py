@@ -24,6 +24,8 @@ from triage.training.limits import f1, labels_of, precision_recall
 
 PENALTY = 0.01
 MOST_ABSTENTIONS = 1 / 3
+POOLED = "all"
+"""Where a set's languages are taken together: some are too few texts alone."""
 Runner = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -154,46 +156,52 @@ def choose(chances: np.ndarray, rows: Sequence[Example], head: str) -> np.ndarra
 
 
 def measure(name: str, rows: Sequence[Example], outputs: dict[str, np.ndarray], heads: dict[str, Any]) -> list[Any]:
-    """One line a head and language: name, head, language, scores, per-label recall and precision."""
+    """One line a head and language, and one for all languages of a set together: name, head, language, scores, per-label recall
+    and precision."""
     lines = []
+    spoken = np.array([row.lang for row in rows])
+    languages = sorted(set(spoken.tolist()))
     for head, labels in (("sentiment", SENTIMENT), ("urgency", URGENCY), ("needs_reply", NEEDS_REPLY)):
         if head not in heads["labels"]:
             continue
         truth = np.array([getattr(row, head) for row in rows])
-        for lang in sorted({row.lang for row in rows}):
-            keep = np.array([row.lang == lang for row in rows]) & (truth != ABSENT)
-            if not keep.any():
-                continue
-            kept = [row for row, wanted in zip(rows, keep, strict=True) if wanted]
-            chances = calibrated(outputs[head][keep], heads, head, lang)
-            chosen = choose(chances, kept, head)
-            found = score(truth[keep], chosen, len(labels))
-            majority = np.full_like(chosen, np.bincount(truth[keep]).argmax())
-            per_label = {
-                label: {
-                    "recall": _ratio((truth[keep] == i) & (chosen == i), truth[keep] == i),
-                    "precision": _ratio((truth[keep] == i) & (chosen == i), chosen == i),
-                }
-                for i, label in enumerate(labels)
-            }
-            lines.append(
-                {
-                    "set": name,
-                    "head": head,
-                    "lang": lang,
-                    "count": found.count,
-                    "accuracy": _told(found.accuracy),
-                    "macro_f1": _told(found.macro_f1),
-                    "macro_recall": _told(found.macro_recall),
-                    # between two of three labels there is no probability to hold against the truth
-                    "ece": None if kept[0].two_class else calibration_error(truth[keep], chances),
-                    "brier": None if kept[0].two_class else brier(truth[keep], chances),
-                    "majority_accuracy": float((majority == truth[keep]).mean()),
-                    "majority_f1": macro_f1(truth[keep], majority, len(labels)),
-                    "labels": per_label,
-                }
-            )
+        chances = np.zeros(outputs[head].shape)
+        for lang in languages:
+            chances[spoken == lang] = calibrated(outputs[head][spoken == lang], heads, head, lang)
+        for lang in (*languages, *([POOLED] if len(languages) > 1 else [])):
+            keep = ((spoken == lang) | (lang == POOLED)) & (truth != ABSENT)
+            if keep.any():
+                kept = [row for row, wanted in zip(rows, keep, strict=True) if wanted]
+                figures = _figures(truth[keep], chances[keep], kept, head, labels)
+                lines.append({"set": name, "head": head, "lang": lang, **figures})
     return lines
+
+
+def _figures(
+    truth: np.ndarray, chances: np.ndarray, rows: Sequence[Example], head: str, labels: Sequence[str]
+) -> dict[str, Any]:
+    chosen = choose(chances, rows, head)
+    found = score(truth, chosen, len(labels))
+    majority = np.full_like(chosen, np.bincount(truth).argmax())
+    # between two of three labels there is no probability to hold against the truth
+    two_class = rows[0].two_class
+    return {
+        "count": found.count,
+        "accuracy": _told(found.accuracy),
+        "macro_f1": _told(found.macro_f1),
+        "macro_recall": _told(found.macro_recall),
+        "ece": None if two_class else calibration_error(truth, chances),
+        "brier": None if two_class else brier(truth, chances),
+        "majority_accuracy": float((majority == truth).mean()),
+        "majority_f1": macro_f1(truth, majority, len(labels)),
+        "labels": {
+            label: {
+                "recall": _ratio((truth == i) & (chosen == i), truth == i),
+                "precision": _ratio((truth == i) & (chosen == i), chosen == i),
+            }
+            for i, label in enumerate(labels)
+        },
+    }
 
 
 def calibrated(logits: np.ndarray, heads: dict[str, Any], head: str, lang: str) -> np.ndarray:

@@ -9,7 +9,8 @@ import pytest
 
 from triage.calibrate import probabilities
 from triage.measures import calibration_error
-from triage.training.evaluate import fit_temperature
+from triage.training.data import Example
+from triage.training.evaluate import fit_temperature, measure
 from triage.weights import WeightsUnreadable, load_torch_state
 
 
@@ -41,3 +42,23 @@ def test_it_says_what_is_wrong_with_a_broken_weights_file(tmp_path: Path, conten
 def test_it_says_which_weights_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnreadable, match="missing"):
         load_torch_state(tmp_path)
+
+
+def test_a_set_of_two_languages_is_measured_in_each_and_in_both_together() -> None:
+    rows = [Example(text=str(i), lang="pl" if i < 3 else "en", source="set", urgency=i % 4) for i in range(8)]
+    outputs = {"urgency": np.eye(4)[[row.urgency for row in rows]] * 4}
+    outputs["urgency"][0] = [0, 0, 4, 0]  # a Polish one that is wrong
+    heads = {
+        "labels": {"urgency": []},
+        "temperature": {"urgency": 1.0},
+        "by_language": {"pl": {"temperature": {"urgency": 2.0}}},
+    }
+    lines = {line["lang"]: line for line in measure("set", rows, outputs, heads)}
+    assert {lang: (line["count"], line["accuracy"][0]) for lang, line in lines.items()} == {
+        "pl": (3, pytest.approx(2 / 3, abs=1e-4)),
+        "en": (5, 1.0),
+        "all": (8, 0.875),
+    }
+    # each language keeps its own temperature: Polish is told to be less sure
+    pooled = (3 * lines["pl"]["brier"] + 5 * lines["en"]["brier"]) / 8
+    assert lines["all"]["brier"] == pytest.approx(pooled) and lines["pl"]["brier"] > lines["en"]["brier"]
