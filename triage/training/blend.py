@@ -1,8 +1,8 @@
 """The weighted mean of checkpoints' weights: `python -m triage.training.blend --of DIR=0.7 DIR=0.3 --out DIR`.
 
 Runs that went on from one encoder lie in one valley: the mean of their weights is often better than each, and costs nothing
-when it judges (Wortsman et al. 2022, "Model soups"). Encoder and sentiment, which all of them have learnt, are blended; the other
-heads, the tokenizer and the shape are those of the first.
+when it judges (Wortsman et al. 2022, "Model soups"). Encoder and sentiment, which all have learnt, are those of all; the
+other heads are the mean of those that went beyond the public stage, which does not teach them; tokenizer and shape are the first's.
 """
 
 from __future__ import annotations
@@ -23,25 +23,31 @@ BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 def blend(parts: Mapping[Path, float], out: Path) -> None:
     """``parts``: a stage's folder, as train.py leaves it, and its share; the shares sum to 1. Raises ValueError where they do
-    not, or where two checkpoints have other matrices."""
+    not, where two checkpoints have other matrices, or where all of them are of the public stage."""
     if abs(sum(parts.values()) - 1) > 1e-6 or min(parts.values()) <= 0:
         raise ValueError(f"the shares must be above 0 and sum to 1, not {', '.join(map(str, parts.values()))}")
+    knowing = {folder: share for folder, share in parts.items() if _stage(folder) != "public"}
+    if not knowing:
+        raise ValueError("all of these are of the public stage: nobody has taught them urgency")
     mean: dict[str, np.ndarray] = {}
     for folder, share in parts.items():
         weights = load_file(folder / WEIGHTS)
         if mean and _shapes(weights) != _shapes(mean):
             raise ValueError(f"{folder} has other matrices than the first: they went on from another encoder")
-        if not mean:
-            mean = {
-                name: np.zeros_like(values) if name.startswith(BLENDED) else values for name, values in weights.items()
-            }
-        mean |= {name: mean[name] + share * values for name, values in weights.items() if name.startswith(BLENDED)}
+        of_heads = knowing.get(folder, 0.0) / sum(knowing.values())
+        for name, values in weights.items():
+            mean[name] = mean.get(name, 0.0) + values * (share if name.startswith(BLENDED) else of_heads)
     out.mkdir(parents=True, exist_ok=True)
     for name in BESIDE:
         shutil.copyfile(next(iter(parts)) / name, out / name)
     save_file({name: np.ascontiguousarray(values, dtype=np.float32) for name, values in mean.items()}, out / WEIGHTS)
     about = {"blend": {str(folder): share for folder, share in parts.items()}, "finished": True}
     (out / "training.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _stage(folder: Path) -> str:
+    told = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    return str(told.get("stage", {}).get("name", ""))
 
 
 def _shapes(weights: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def checkpoint(folder: Path, value: float, width: int = 2) -> Path:
+def checkpoint(folder: Path, value: float, width: int = 2, stage: str = "brand") -> Path:
     from safetensors.numpy import save_file
 
     folder.mkdir()
@@ -21,19 +22,30 @@ def checkpoint(folder: Path, value: float, width: int = 2) -> Path:
     save_file({"encoder.layer": layer, "urgency.weight": layer.copy()}, folder / "model.safetensors")
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_text(folder.name)
+    (folder / "training.json").write_text(json.dumps({"stage": {"name": stage}}))
     return folder
 
 
-def test_a_blend_is_the_weighted_mean_of_the_encoders_with_the_first_ones_heads(tmp_path: Path) -> None:
+def test_a_blend_is_the_weighted_mean_and_only_those_who_learnt_the_other_heads_have_a_say_in_them(
+    tmp_path: Path,
+) -> None:
     from safetensors.numpy import load_file
 
     from triage.training.blend import blend
 
-    blend({checkpoint(tmp_path / "a", 1.0): 0.75, checkpoint(tmp_path / "b", 3.0): 0.25}, tmp_path / "out")
+    parts = {checkpoint(tmp_path / "a", 1.0): 0.5, checkpoint(tmp_path / "b", 3.0): 0.25}
+    blend(parts | {checkpoint(tmp_path / "c", 9.0, stage="public"): 0.25}, tmp_path / "out")
     blended = load_file(tmp_path / "out/model.safetensors")
-    assert blended["encoder.layer"].tolist() == [[1.5, 1.5], [1.5, 1.5]]
-    assert blended["urgency.weight"].tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert blended["encoder.layer"].tolist() == [[3.5, 3.5], [3.5, 3.5]]
+    assert blended["urgency.weight"] == pytest.approx(np.full((2, 2), 5 / 3))
     assert (tmp_path / "out/tokenizer.json").read_text() == "a"
+
+
+def test_a_blend_that_nobody_taught_urgency_is_refused(tmp_path: Path) -> None:
+    from triage.training.blend import blend
+
+    with pytest.raises(ValueError, match="public stage"):
+        blend({checkpoint(tmp_path / "a", 1.0, stage="public"): 1.0}, tmp_path / "out")
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.4), (1.5, -0.5)])
