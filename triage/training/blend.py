@@ -1,8 +1,9 @@
 """The weighted mean of checkpoints' weights: `python -m triage.training.blend --of DIR=0.7 DIR=0.3 --out DIR`.
 
 Runs that went on from one encoder lie in one valley: the mean of their weights is often better than each, and costs nothing
-when it judges (Wortsman et al. 2022, "Model soups"). Encoder and sentiment, which all have learnt, are those of all; the
-other heads are the mean of those that went beyond the public stage, which does not teach them; tokenizer and shape are the first's.
+when it judges (Wortsman et al. 2022, "Model soups"). Encoder and sentiment are those of all. The other heads are the mean of
+those of `--heads`, or else of all that went beyond the public stage, which does not teach them; `triage.training.heads` fits
+them anew. Tokenizer and shape are the first's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,17 @@ BLENDED = ("encoder.", "sentiment.")
 BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
-def blend(parts: Mapping[Path, float], out: Path) -> None:
-    """``parts``: a stage's folder, as train.py leaves it, and its share; the shares sum to 1. Raises ValueError where they do
-    not, where two checkpoints have other matrices, or where all of them are of the public stage."""
+def blend(parts: Mapping[Path, float], out: Path, *, heads: Collection[Path] = ()) -> None:
+    """``parts``: a stage's folder, as train.py leaves it, and its share; the shares sum to 1. ``heads``: those among them whose
+    other heads count, all alike. Raises ValueError where the shares do not sum to 1, where two checkpoints have other matrices,
+    or where nobody was taught the other heads."""
     if abs(sum(parts.values()) - 1) > 1e-6 or min(parts.values()) <= 0:
         raise ValueError(f"the shares must be above 0 and sum to 1, not {', '.join(map(str, parts.values()))}")
-    knowing = {folder: share for folder, share in parts.items() if _stage(folder) != "public"}
+    if not set(heads) <= set(parts):
+        raise ValueError("only what is blended can give its heads")
+    knowing = dict.fromkeys(heads, 1.0) or {
+        folder: share for folder, share in parts.items() if _stage(folder) != "public"
+    }
     if not knowing:
         raise ValueError("all of these are of the public stage: nobody has taught them urgency")
     mean: dict[str, np.ndarray] = {}
@@ -66,10 +72,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--of", type=_part, nargs="+", required=True, metavar="DIR=SHARE", help="checkpoints and their shares"
     )
+    parser.add_argument(
+        "--heads", type=Path, nargs="+", default=(), metavar="DIR", help="whose heads beside sentiment count"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the blended checkpoint")
     options = parser.parse_args(arguments)
     try:
-        blend(dict(options.of), options.out)
+        blend(dict(options.of), options.out, heads=options.heads)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{options.out}: {len(options.of)} checkpoints blended")

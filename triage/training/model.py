@@ -30,10 +30,14 @@ class Network(nn.Module):
         for head in HEADS:
             self.add_module(head.name, nn.Linear(hidden, len(head.labels)))
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    def mean(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """What the heads see, [B,H]: the mean over the tokens that are no padding."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        mean = self.mean(input_ids, attention_mask)
         dropped = self.dropout(mean)
         found = {head.name: self.get_submodule(head.name)(dropped) for head in HEADS}
         return {**found, VECTOR: functional.normalize(mean, dim=-1)}

@@ -41,6 +41,18 @@ def test_a_blend_is_the_weighted_mean_and_only_those_who_learnt_the_other_heads_
     assert (tmp_path / "out/tokenizer.json").read_text() == "a"
 
 
+def test_it_takes_the_other_heads_of_those_that_are_named(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    from triage.training.blend import blend
+
+    first, second, third = (checkpoint(tmp_path / name, value) for name, value in (("a", 1.0), ("b", 3.0), ("c", 9.0)))
+    blend({first: 0.5, second: 0.3, third: 0.2}, tmp_path / "out", heads=[second, third])
+    assert load_file(tmp_path / "out/model.safetensors")["urgency.weight"].tolist() == [[6.0, 6.0], [6.0, 6.0]]
+    with pytest.raises(ValueError, match="only what is blended"):
+        blend({first: 1.0}, tmp_path / "out", heads=[second])
+
+
 def test_a_blend_that_nobody_taught_urgency_is_refused(tmp_path: Path) -> None:
     from triage.training.blend import blend
 
