@@ -28,6 +28,9 @@ TOKEN_BUDGET = 1_024
 KERNELS_KEPT = 32
 #: Widths are multiples of this.
 WIDTH_STEP = 4
+#: After so many texts the C library gives back what the runtime has freed in pieces: it costs nothing to speak of, and without it
+#: a daemon grows by some megabytes a day.
+GIVE_BACK_EVERY = 5_000
 
 Ids = NDArray[np.int64]
 #: By name: the logits of each head [B, labels], and ``vector``, unit vectors [B, 384].
@@ -81,6 +84,7 @@ class OnnxEncoder:
         self._run = run
         self._runtime = runtime
         self._tokenizer = tokenizer
+        self._read = 0  # texts since memory was given back
 
     @property
     def identity(self) -> ModelIdentity:
@@ -110,6 +114,10 @@ class OnnxEncoder:
                 raise
             except Exception as error:  # each runtime has its own tree of errors
                 raise unavailable("the model cannot be run", self._checkpoint.folder, error) from error
+        self._read += len(rows)
+        if self._read >= GIVE_BACK_EVERY:
+            self._read = 0
+            _give_memory_back()
         sound = all(np.isfinite(values).all() for values in logits.values()) and np.isfinite(vectors).all()
         if not sound:
             raise unavailable("the model gives numbers that are none", self._checkpoint.folder)
@@ -313,6 +321,7 @@ def open_encoder(checkpoint: Checkpoint, runtime: str, threads: int) -> OnnxEnco
 
 
 def _give_memory_back() -> None:
-    """What reading the model took and freed again: glibc would keep it for as long as the daemon lives."""
+    """What reading the model, or many batches of many shapes, took and freed again: glibc would keep it for as long as the
+    daemon lives."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
