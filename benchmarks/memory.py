@@ -225,8 +225,8 @@ def growth(posts: int, *, model: bool) -> int:
     counted = np.array([point for point in seen if point[0] > warm_up], dtype=float)
     slope = float(np.polyfit(counted[:, 0] / 100_000, counted[:, 1] / MEGABYTE, 1)[0])
     print(
-        f"{posts} posts after {warm_up} with {'the model' if model else 'rules only'} in {seconds:.0f} s: memory grows by {slope:+.2f} MB "
-        "per 100,000 posts (promise: at most 1)"
+        f"{posts} posts after {warm_up} with {'the model' if model else 'rules only'} in {seconds:.0f} s: memory grows by "
+        f"{slope:+.2f} MB per 100,000 posts (promise: at most 1)"
     )
     return 0 if slope <= 1 else 1
 
