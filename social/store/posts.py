@@ -291,7 +291,7 @@ _CONVERSATIONS = select(
     c(ConversationRow).profile_id == bindparam("profile"),
     among(c(ConversationRow).thread_root, "roots"),
     # "+ 0": else SQLite looks up every root with every author, ten thousand times for a page of a hundred
-    among((c(ConversationRow).author_id + 0), "authors"),
+    among(c(ConversationRow).author_id + 0, "authors"),
 )
 
 

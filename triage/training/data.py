@@ -120,10 +120,11 @@ class Stage:
     learning_rate: float
     head_learning_rate: float
     warm_up: float
-    corpus_share: float
-    max_repeat: float
     augment: float
-    shares: dict[str, float]
+    #: These three draw by language and label; a stage with a ``mix`` needs none of them.
+    corpus_share: float = 0.0
+    max_repeat: float = 1e6
+    shares: dict[str, float] = field(default_factory=dict)
     tasks: dict[str, float] = field(default_factory=dict)
     #: Of the word vectors; 0: they stay as they are.
     embedding_learning_rate: float = 0.0
@@ -149,7 +150,7 @@ class Plan:
 
 
 def load_plan(path: Path = HERE / "sources.toml") -> Plan:
-    """Raises ValueError when an entry is used for anything but "train" or "evaluate"."""
+    """Raises ValueError when an entry is used for anything but "train" or "evaluate", or a stage does not say what it draws."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     if tuple(raw["labels"]["sentiment"]) != SENTIMENT or tuple(raw["labels"]["urgency"]) != URGENCY:
         raise ValueError(f"{path}: the labels must stay {SENTIMENT} and {URGENCY}: the product counts on their order")
@@ -159,7 +160,7 @@ def load_plan(path: Path = HERE / "sources.toml") -> Plan:
             raise ValueError(f'{path}: source {source.name}: use is "train" or "evaluate", not {source.use!r}')
     return Plan(
         sources=sources,
-        stages={name: _stage(name, entry) for name, entry in raw["stage"].items()},
+        stages={name: read_stage(name, entry) for name, entry in raw["stage"].items()},
         intents={intent: label for label, intents in raw["intents"].items() for intent in intents},
         harms={label: tuple(known[name] for name in HARMS) for label, known in raw["harms"].items()},
         held_out=int(raw["corpus"]["held_out"]),
@@ -167,8 +168,11 @@ def load_plan(path: Path = HERE / "sources.toml") -> Plan:
     )
 
 
-def _stage(name: str, entry: dict[str, Any]) -> Stage:
+def read_stage(name: str, entry: dict[str, Any]) -> Stage:
+    """One entry below ``[stage]``. Raises ValueError unless it says in one way which texts it draws."""
     mix = tuple((tuple(part["of"]), float(part["share"])) for part in entry.get("mix", ()))
+    if bool(mix) == ("shares" in entry):
+        raise ValueError(f"stage {name}: it draws by shares of the languages or by a mix, by one of them")
     return Stage(**{**entry, "name": name, "mix": mix})
 
 

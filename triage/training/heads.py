@@ -22,7 +22,7 @@ from triage.prepare import prepare
 from triage.training import data as sets
 from triage.training.blend import WEIGHTS
 from triage.training.data import ABSENT, SHIPPED_HEADS, Example, Head
-from triage.training.model import Network, batches_by_length, encode, known_loss, pad, questions_loss
+from triage.training.model import Network, known_loss, padded_batches, questions_loss
 from triage.training.train import load_checkpoint
 
 TOKENS, BATCH, STEPS = 96, 64, 600
@@ -58,13 +58,11 @@ def _balance(labels: torch.Tensor, weights: torch.Tensor, count: int) -> torch.T
 
 def vectors_of(network: Network, tokenizer: object, texts: Sequence[str]) -> torch.Tensor:
     """What the heads see of each text, [N, H]."""
-    ids = encode(tokenizer, [prepare(text).text for text in texts], TOKENS)
-    found = np.zeros((len(ids), network.encoder.config.hidden_size), dtype=np.float32)  # type: ignore[union-attr]
+    found = np.zeros((len(texts), network.encoder.config.hidden_size), dtype=np.float32)  # type: ignore[union-attr]
+    prepared = [prepare(text).text for text in texts]
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for number, places in enumerate(batches_by_length(ids, BATCH)):
-            found[places] = network.mean(*pad([ids[place] for place in places], tokenizer.pad_token_id)).numpy()  # type: ignore[attr-defined]
-            if number % 100 == 0:
-                print(f"{number * BATCH}/{len(texts)} texts", flush=True)
+        for places, ids, mask in padded_batches(tokenizer, prepared, tokens=TOKENS, size=BATCH):
+            found[places] = network.mean(ids, mask).numpy()
     return torch.from_numpy(found)
 
 

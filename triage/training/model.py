@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,18 @@ def encode(tokenizer: Any, texts: Sequence[str], tokens: int) -> list[list[int]]
     """Token ids of each text, prefix in front, cut to `tokens`, no padding."""
     ids: list[list[int]] = tokenizer([PREFIX + text for text in texts], truncation=True, max_length=tokens)["input_ids"]
     return ids
+
+
+def padded_batches(
+    tokenizer: Any, texts: Sequence[str], *, tokens: int, size: int, told: str = ""
+) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]:
+    """All of ``texts`` to be read once: the places of a batch, its token ids and its mask [B,T]. Says now and then how far it is,
+    ``told`` in front."""
+    ids = encode(tokenizer, texts, tokens)
+    for number, places in enumerate(batches_by_length(ids, size)):
+        yield places, *pad([ids[place] for place in places], tokenizer.pad_token_id)
+        if number % 200 == 0:
+            print(f"{told}{number * size}/{len(texts)} texts", flush=True)
 
 
 def batches_by_length(ids: Sequence[Sequence[int]], size: int) -> list[list[int]]:

@@ -1,8 +1,8 @@
 """Fewer layers of a checkpoint: `python -m triage.training.shallow --of DIR --keep 0 2 4 6 8 11 --out DIR`.
 
 A student of half the layers starts from every second layer of its teacher (Sanh et al. 2019, "DistilBERT") and learns the
-rest by the student stage: `train --stage student --start DIR`. It judges twice as many posts in a second; what that costs is in
-docs/triage.md.
+rest by the student stage: `train --stage student --start DIR`. It judges about twice as many posts in a second; what that costs
+was not measured yet.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import torch
 
 from triage.calibrate import probabilities
 from triage.training import data as sets
-from triage.training.model import batches_by_length, encode, pad
+from triage.training.model import padded_batches
 from triage.training.thoughts import write_thoughts
 from triage.training.train import POOL, load_checkpoint
 
@@ -29,15 +29,12 @@ TOKENS, BATCH = 96, 64
 def thoughts_of(folder: Path, texts: Sequence[str], heads: Sequence[str]) -> dict[str, np.ndarray]:
     """Head -> probabilities [N, labels] of one checkpoint, in the order of ``texts``."""
     network, tokenizer = load_checkpoint(folder)
-    ids = encode(tokenizer, texts, TOKENS)
     found = {head.name: np.zeros((len(texts), len(head.labels))) for head in sets.HEADS if head.name in heads}
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for number, places in enumerate(batches_by_length(ids, BATCH)):
-            outputs = network(*pad([ids[place] for place in places], tokenizer.pad_token_id))
+        for places, ids, mask in padded_batches(tokenizer, texts, tokens=TOKENS, size=BATCH, told=f"{folder}: "):
+            outputs = network(ids, mask)
             for name, table in found.items():
                 table[places] = probabilities(outputs[name].float().numpy())
-            if number % 200 == 0:
-                print(f"{folder}: {number * BATCH}/{len(texts)} texts", flush=True)
     return found
 
 

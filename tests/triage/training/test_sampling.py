@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from triage.training.data import CORPUS, Example, Stage, augment, draw_chances, draw_pool, strip_diacritics
+from triage.training.data import CORPUS, Example, Stage, augment, draw_chances, draw_pool, read_stage, strip_diacritics
 
 
 def stage(**changes: object) -> Stage:
@@ -94,6 +94,21 @@ def test_a_stage_with_a_mix_draws_its_groups_by_their_shares_and_nothing_else() 
     assert chances[-1] == pytest.approx(0.3)
     assert share(chances, rows, source="set") == pytest.approx(0.2)
     assert share(draw_chances(rows, stage(mix=mix[:2])), rows, source="set") == 0.0
+
+
+@pytest.mark.parametrize("more", [{}, {"shares": {"other": 1.0}, "mix": [{"of": ["set"], "share": 1.0}]}])
+def test_a_stage_draws_by_languages_or_by_a_mix(more: dict[str, object]) -> None:
+    entry = {
+        "samples": 1,
+        "batch": 1,
+        "tokens": 8,
+        "learning_rate": 1e-4,
+        "head_learning_rate": 1e-3,
+        "warm_up": 0.1,
+        "augment": 0.0,
+    }
+    with pytest.raises(ValueError, match="stage tune: it draws by"):
+        read_stage("tune", {**entry, **more})
 
 
 def test_a_mix_that_names_what_is_not_there_is_refused() -> None:
