@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
-WEIGHTS = "model.safetensors"
+from triage.training.folders import ABOUT, WEIGHTS, write_checkpoint
+
 BLENDED = ("encoder.", "sentiment.")
-BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def blend(parts: Mapping[Path, float], out: Path, *, heads: Collection[Path] = ()) -> None:
@@ -43,16 +42,12 @@ def blend(parts: Mapping[Path, float], out: Path, *, heads: Collection[Path] = (
         of_heads = knowing.get(folder, 0.0) / sum(knowing.values())
         for name, values in weights.items():
             mean[name] = mean.get(name, 0.0) + values * (share if name.startswith(BLENDED) else of_heads)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in BESIDE:
-        shutil.copyfile(next(iter(parts)) / name, out / name)
-    save_file({name: np.ascontiguousarray(values, dtype=np.float32) for name, values in mean.items()}, out / WEIGHTS)
-    about = {"blend": {str(folder): share for folder, share in parts.items()}, "finished": True}
-    (out / "training.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    about = {"blend": {str(folder): share for folder, share in parts.items()}}
+    write_checkpoint(mean, out, like=next(iter(parts)), about=about)
 
 
 def _stage(folder: Path) -> str:
-    told = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    told = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     return str(told.get("stage", {}).get("name", ""))
 
 

@@ -20,9 +20,15 @@ MASKED = -10_000.0
 """Added to the score of a padding position; its exponential is exactly 0 in float32."""
 
 
-def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 values and float32 scales [rows, 1]; a row's largest value becomes 127."""
-    scale = np.abs(matrix).max(axis=1, keepdims=True).astype(np.float32) / 127.0
+def quantise(matrix: np.ndarray, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """int8 values and float32 scales [rows, 1]; a row's largest value becomes a number from 108 to 127, drawn by ``seed``.
+
+    A network that went on from an exported file lies close to that file's grid. On the same grid its small changes would be
+    rounded back to where they began (seen: 2.1 % of labels differ from float weights, 0.4 % on another grid), so every export
+    has a grid of its own; it is 8 % coarser in the mean than the finest.
+    """
+    steps = np.random.default_rng([seed, *matrix.shape]).uniform(108, 127, size=(len(matrix), 1)).astype(np.float32)
+    scale = np.abs(matrix).max(axis=1, keepdims=True).astype(np.float32) / steps
     scale[scale == 0] = 1.0
     return np.clip(np.rint(matrix / scale), -127, 127).astype(np.int8), scale
 
@@ -30,9 +36,10 @@ def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Builder:
     """Collects nodes and initializers; each method returns the name of the value it makes."""
 
-    def __init__(self, state: dict[str, np.ndarray], *, int8: bool) -> None:
+    def __init__(self, state: dict[str, np.ndarray], *, int8: bool, seed: int) -> None:
         self.state = state
         self.int8 = int8
+        self.seed = seed
         self.nodes: list[Any] = []
         self.tensors: dict[str, np.ndarray] = {}
 
@@ -57,14 +64,14 @@ class Builder:
         """A large matrix [rows, columns], from int8 if so wished."""
         if not self.int8:
             return self.weight(name)
-        self.tensors[name + INT8], self.tensors[name + SCALE] = quantise(self.state[name])
+        self.tensors[name + INT8], self.tensors[name + SCALE] = quantise(self.state[name], seed=self.seed)
         return self.node("Mul", self.node("Cast", name + INT8, to=1), name + SCALE)
 
     def rows(self, name: str, indices: str) -> str:
         """Rows of a table; int8 rows are widened after they are picked, the table itself never is."""
         if not self.int8:
             return self.node("Gather", self.weight(name), indices)
-        self.tensors[name + INT8], self.tensors[name + SCALE] = quantise(self.state[name])
+        self.tensors[name + INT8], self.tensors[name + SCALE] = quantise(self.state[name], seed=self.seed)
         picked = self.node("Cast", self.node("Gather", name + INT8, indices), to=1)
         return self.node("Mul", picked, self.node("Gather", name + SCALE, indices))
 
@@ -82,15 +89,16 @@ class Builder:
         return self.node("Mul", grown, self.constant("half", 0.5, np.float32))
 
 
-def build_model(state: dict[str, np.ndarray], config: Any, *, int8: bool) -> Any:
+def build_model(state: dict[str, np.ndarray], config: Any, *, int8: bool, seed: int = 0) -> Any:
     """An `onnx.ModelProto` of a BERT encoder with mean pooling and the heads that are shipped.
 
     Inputs `input_ids`, `attention_mask` int64 [batch, tokens]; outputs the logits of each head [batch, labels] under its name,
-    `vector` [batch, hidden] of length 1. `state` has the names of `Network`; `config` is its encoder's.
+    `vector` [batch, hidden] of length 1. `state` has the names of `Network`; `config` is its encoder's; `seed` draws the grid
+    of int8.
     """
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    b = Builder(state, int8=int8)
+    b = Builder(state, int8=int8, seed=seed)
     value = _embed(b, config)
     mask = b.node("Cast", "attention_mask", to=1)
     spread = b.node("Unsqueeze", mask, b.constant("axes_heads", [1, 2]))

@@ -20,8 +20,8 @@ from torch import nn
 
 from triage.prepare import prepare
 from triage.training import data as sets
-from triage.training.blend import WEIGHTS
 from triage.training.data import ABSENT, SHIPPED_HEADS, Example, Head
+from triage.training.folders import WEIGHTS
 from triage.training.model import Network, known_loss, padded_batches, questions_loss
 from triage.training.train import load_checkpoint
 

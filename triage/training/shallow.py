@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
-from triage.training.blend import BESIDE, WEIGHTS
+from triage.training.folders import WEIGHTS, write_checkpoint
 
 _LAYER = re.compile(r"^(encoder\.encoder\.layer\.)(\d+)(\..*)$")
 
@@ -35,14 +34,8 @@ def keep_layers(folder: Path, keep: Sequence[int], out: Path) -> None:
             kept[name] = values
         elif int(layer[2]) in places:
             kept[f"{layer[1]}{places[int(layer[2])]}{layer[3]}"] = values
-    out.mkdir(parents=True, exist_ok=True)
-    for name in BESIDE:
-        shutil.copyfile(folder / name, out / name)
+    write_checkpoint(kept, out, like=folder, about={"layers": [*keep], "of": str(folder)})
     (out / "config.json").write_text(json.dumps({**config, "num_hidden_layers": len(keep)}, indent=2), encoding="utf-8")
-    save_file(kept, out / WEIGHTS)
-    (out / "training.json").write_text(
-        json.dumps({"layers": [*keep], "of": str(folder), "finished": True}), encoding="utf-8"
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,9 +1,9 @@
 """Train the shipped model: `python -m triage.training.train --data DIR --encoder DIR --out DIR`.
 
-Four stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
+Five stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
 adds the project's own corpus and teaches urgency, topics and who waits for an answer, `student` learns from the labels and from
 what finished checkpoints think of every text (`--taught`, written by `triage.training.teach`), `tune` goes over what a checkpoint
-(`--start`) still does badly. Each stage leaves `OUT/<stage>/`
+(`--start`) still does badly, `words` teaches a finished one what single words mean. Each stage leaves `OUT/<stage>/`
 with the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
 after a stop.
 """
@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ POOL = 2400
 """Texts drawn at a time: tokenised together and sorted by length; also the grain of resuming."""
 SAVE_EVERY = 180.0
 LAST_RATE = 0.03
-STAGES = ("public", "brand", "student", "tune")
+STAGES = ("public", "brand", "student", "tune", "words")
 
 
 class Average:
@@ -219,6 +219,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--taught", type=Path, help="what teachers think of the texts, for the student stage")
     parser.add_argument("--minutes", type=float, help="longest time of each stage")
+    parser.add_argument("--samples", type=int, help="texts to draw (default: what the stage says)")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped run left off")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -244,8 +245,9 @@ def main(arguments: list[str] | None = None) -> None:
         if not options.resume and (options.out / name).exists():
             shutil.rmtree(options.out / name)
         print(f"{name}: {len(examples)} texts to draw from", flush=True)
+        stage = plan.stages[name]
         run_stage(
-            plan.stages[name],
+            replace(stage, samples=options.samples or stage.samples),
             network,
             tokenizer,
             examples,
