@@ -105,7 +105,7 @@ def test_it_hardly_loses_anything_critical_below_high() -> None:
     judged = judge([row.text for row in rows])
     missed = {row.text: one for row, one in zip(rows, judged, strict=True) if not one.urgency.at_least(Urgency.HIGH)}
     sure = [text for text, one in missed.items() if Head.URGENCY not in one.abstained]
-    assert len(missed) <= 0.05 * len(rows), missed
+    assert len(missed) <= 0.04 * len(rows), missed
     assert len(sure) <= 0.01 * len(rows), sure
 
 

@@ -84,11 +84,12 @@ def macro_f1(truth: np.ndarray, chosen: np.ndarray, labels: int) -> float:
     return float(rates(confusion(truth, chosen, labels))[1])
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature of a grid with the least log-loss: it softens the probabilities and never changes a label."""
+def fit_temperature(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The temperature of a grid with the least (weighted) log-loss: it softens the probabilities and never changes a label."""
 
     def loss(temperature: float) -> float:
-        return float(-np.log(probabilities(logits, temperature)[np.arange(len(truth)), truth] + 1e-12).mean())
+        chances = probabilities(logits, temperature)[np.arange(len(truth)), truth]
+        return float(-np.average(np.log(chances + 1e-12), weights=weights))
 
     return float(min(np.arange(0.3, 4.01, 0.02), key=loss).round(2))
 

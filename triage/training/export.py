@@ -43,8 +43,9 @@ MAX_TOKENS = 128
 MODEL_ID = "dyzur-triage-small"
 LANGUAGES = ("pl", "en", "de", "es", "fr", "it", "pt")
 FILES = ("model.onnx", "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "config.json")
-#: In the bias all of the corpus counts for less than the other texts: it is full of critical ones on purpose, posts are not.
-CORPUS_COUNTS = 0.8
+#: In temperature and bias a corpus text counts a quarter, and all of them 0.8 of the other texts, however many there are: the
+#: corpus is full of critical texts and of rare words on purpose, posts are not.
+CORPUS_TEXT_COUNTS, CORPUS_COUNTS = 0.25, 0.8
 CALIBRATED_ON = {
     "sentiment": ("tweeteval_sentiment", "brand_products", "poleval2024_sentences", sets.CORPUS),
     "urgency": ("urgency_gold", sets.CORPUS),
@@ -95,7 +96,8 @@ def _fit_many(found: Fitted, head: Head, used: Sequence[Example], logits: np.nda
 def _fit_one_of(found: Fitted, head: Head, used: Sequence[Example], texts: Sequence[str], logits: np.ndarray) -> None:
     truth = np.array([getattr(row, head.name) for row in used])
     ours = np.array([row.source == sets.CORPUS for row in used])
-    weights = np.where(ours & (not ours.all()), CORPUS_COUNTS * (~ours).sum() / max(ours.sum(), 1), 1.0)
+    of_ours = min(CORPUS_TEXT_COUNTS, CORPUS_COUNTS * (~ours).sum() / max(ours.sum(), 1))
+    weights = np.where(ours & (not ours.all()), of_ours, 1.0)
     temperature, bias = _fit_calibration(head, logits, truth, weights)
     chances = probabilities(logits, temperature, bias)
     found["temperature"][head.name], found["bias"][head.name] = temperature, bias
@@ -122,7 +124,7 @@ def _fit_calibration(
     """Only urgency has a bias: its levels were made equally frequent in training, which posts' are not."""
     if head.name == "urgency":
         return fit_bias(logits, truth, weights)
-    return fit_temperature(logits, truth), []
+    return fit_temperature(logits, truth, weights), []
 
 
 def _tell(
