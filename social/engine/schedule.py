@@ -37,6 +37,8 @@ DATABASE = "database"
 TICK_BUDGET_SECONDS = 4.0
 #: The same complaint of a failing tick is logged this often.
 REPEAT_SECONDS = 60.0
+#: For so long after it was lost a database server may still answer whoever has a connection: it closes them one by one.
+CLOSING_SECONDS = 1.0
 
 #: A part that fails, or hangs in one step, for so long is ill, and people are told.
 FAILS_SECONDS, HANGS_SECONDS = 180.0, 900.0
@@ -160,14 +162,16 @@ class Daemon:
 
     def _tick(self, name: str, step: Step, *, seconds: float, once: bool = False, woken_by: str = "") -> None:
         def work() -> None:
-            end = clock.monotonic() + TICK_BUDGET_SECONDS
+            begun = clock.monotonic()
+            end = begun + TICK_BUDGET_SECONDS
             try:
                 while self._timed(name, step) and not once:
                     if self._stopping.is_set() or clock.monotonic() > end:
                         break
+                    begun = clock.monotonic()
                 self._complaints.pop(name, None)
                 self._failing.pop(name, None)
-                if self._complaints.pop(DATABASE, None) is not None:
+                if self._there_again(begun):
                     log.warning("the database is there again; work goes on")
             except ServerAway as error:
                 self._complain(DATABASE, str(error))  # one complaint of all lanes
@@ -194,6 +198,16 @@ class Daemon:
     def _fails(self, name: str, why: str) -> None:
         since, _ = self._failing.get(name, (clock.monotonic(), ""))
         self._failing[name] = (since, why)
+
+    def _there_again(self, begun: float) -> bool:
+        """Whether a step that began then and has ended well says that the database is back. One that began before another lane
+        lost it, or while the server was still closing its connections one by one, says nothing: it had its own already."""
+        with self._complaining:
+            lost = self._complaints.get(DATABASE)
+            if lost is None or begun <= lost + CLOSING_SECONDS:
+                return False
+            del self._complaints[DATABASE]
+            return True
 
     def _complain(self, name: str, message: str, *, trace: bool = False) -> None:
         with self._complaining:
