@@ -26,7 +26,7 @@ from triage.checkpoint import LABELS, MANY, MODEL, VECTOR_LENGTH, Checkpoint, He
 TOKEN_BUDGET = 1_024
 #: Compiled kernels that OpenVINO keeps at most, in each of its two caches.
 KERNELS_KEPT = 32
-#: The quickest in which a text's numbers do not depend on the texts beside it, on every processor.
+#: The quickest in which a text's numbers do not depend on the texts beside it, on AMD's processors and on Intel's.
 PRECISION = "f32"
 #: Widths are multiples of this.
 WIDTH_STEP = 4

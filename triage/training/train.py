@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from triage.training import data as sets
+from triage.training.folders import ABOUT, WEIGHTS
 from triage.training.model import Network, batch_loss, batches_by_length, build, encode, freeze_embeddings, pad
 from triage.training.thoughts import read_thoughts, with_teachers
 
@@ -184,11 +185,11 @@ def _save(
     torch.save(state, out / "state.new")
     (out / "state.new").replace(out / "state.pt")
     save_file(average.weights_of(network), out / "model.new")
-    (out / "model.new").replace(out / "model.safetensors")
+    (out / "model.new").replace(out / WEIGHTS)
     tokenizer.save_pretrained(out)
     network.encoder.config.save_pretrained(out)  # type: ignore[union-attr, operator]
     about = {"stage": asdict(stage), "seed": seed, "finished": finished, **done}
-    (out / "training.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    (out / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
 def load_checkpoint(folder: Path) -> tuple[Network, Any]:
@@ -196,13 +197,13 @@ def load_checkpoint(folder: Path) -> tuple[Network, Any]:
     from transformers import AutoTokenizer
 
     network = build(folder, from_weights=False)
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+    network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval(), AutoTokenizer.from_pretrained(folder)
 
 
 def stages_to_run(wanted: str, out: Path, resume: bool) -> Iterable[str]:
     for name in STAGES[:2] if wanted == "all" else (wanted,):
-        about = out / name / "training.json"
+        about = out / name / ABOUT
         if resume and about.exists() and json.loads(about.read_text(encoding="utf-8"))["finished"]:
             continue
         yield name
