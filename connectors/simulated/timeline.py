@@ -158,10 +158,11 @@ class Timeline:
         """A living post by ``author`` with exactly this text, not older than ``within`` (and under ``parent`` if
         given).
         """
-        for post in reversed(self.by_author(network, author.key)):
+        for sequence in reversed(self._by_author[network, author.key]):
+            post = self._posts[sequence]
             if post.created_at < self._now - within:
                 return None
-            if post.text == text and parent in (None, post.parent):
+            if not post.deleted and post.text == text and parent in (None, post.parent):
                 return post
         return None
 

@@ -1,6 +1,6 @@
 """Answers of a network as no contract foresees them: true ones with parts taken away or exchanged, and anything that is JSON.
 
-``DYZUR_PROPERTY_CASES`` says how many cases each promise is tried with (200). Without it the cases are the same every time.
+``DYZUR_PROPERTY_CASES`` says how many cases each promise is tried with (500). Without it the cases are the same every time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResp
 from connectors.simulated.world import World
 from social.domain.post import Author, FetchedPost
 
-CASES = int(os.environ.get("DYZUR_PROPERTY_CASES") or 200)
+CASES = int(os.environ.get("DYZUR_PROPERTY_CASES") or 500)
 
 
 def tried(share: float = 1.0) -> settings:

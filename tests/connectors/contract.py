@@ -214,11 +214,10 @@ class Stage:
     def fault(self, kind: str, **how: Any) -> None:
         self.server.faults.add(Fault(kind=kind, network=self.kind, **how))
 
-    def published(self) -> list[WorldPost]:
-        """What the shop published by API."""
-        return [
-            post for post in self.world.by_author(self.kind, BRAND) if post.via == "api" and post.parent is not None
-        ]
+    def published(self, *, after: int = 0) -> list[WorldPost]:
+        """What the shop published by API, later than the post ``after``."""
+        said = self.world.by_author(self.kind, BRAND, after=after)
+        return [post for post in said if post.via == "api" and post.parent is not None]
 
 
 def _patience(fault: str) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 Kept are the pieces of every text that may teach, as it is written and as others would type it (without diacritics, in small
 and in capital letters), and every single character: a word that falls apart is read letter by letter, never as unknown. Each
-piece that goes saves 384 bytes of the shipped file. The words' vectors themselves stay as they are.
+piece that goes saves 384 bytes of the shipped file. The words' vectors themselves stay as they are. `--like MODEL` keeps the
+pieces of another model instead: only checkpoints with the same ones can be blended.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ def pieces_to_keep(tokenizer: dict[str, Any], texts: Iterable[str]) -> list[int]
     return sorted(seen)
 
 
+def pieces_of(tokenizer: dict[str, Any], other: dict[str, Any]) -> list[int]:
+    """Numbers of the pieces that ``other`` has. Raises ``ValueError`` where it was not cut from this one."""
+    places = {piece: number for number, (piece, _) in enumerate(tokenizer["model"]["vocab"])}
+    kept = [places.get(piece, -1) for piece, _ in other["model"]["vocab"]]
+    if -1 in kept or kept != sorted(set(kept)):
+        raise ValueError("its pieces are not a part of this encoder's: it was cut from another one")
+    return kept
+
+
 def cut_tokenizer(tokenizer: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
     """The same tokenizer with those pieces alone, numbered anew."""
     vocabulary = [tokenizer["model"]["vocab"][number] for number in kept]
@@ -53,12 +63,13 @@ def cut_tokenizer(tokenizer: dict[str, Any], kept: Sequence[int]) -> dict[str, A
     return {**tokenizer, "added_tokens": added, "model": model}
 
 
-def cut_encoder(source: Path, out: Path, texts: Iterable[str]) -> tuple[int, int]:
-    """Write the smaller encoder; pieces before and after. Raises ``ValueError`` for a tokenizer of another kind."""
+def cut_encoder(source: Path, out: Path, texts: Iterable[str], *, like: Path | None = None) -> tuple[int, int]:
+    """Write the smaller encoder, with the pieces of ``texts`` or of the model ``like``; pieces before and after. Raises
+    ``ValueError`` for a tokenizer of another kind."""
     from safetensors.numpy import load_file, save_file
 
-    tokenizer = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
-    kept = pieces_to_keep(tokenizer, texts)
+    tokenizer = _tokenizer(source)
+    kept = pieces_of(tokenizer, _tokenizer(like)) if like else pieces_to_keep(tokenizer, texts)
     before = len(tokenizer["model"]["vocab"])
     weights = load_file(source / "model.safetensors")
     weights[WORDS] = np.ascontiguousarray(weights[WORDS][kept])
@@ -72,16 +83,29 @@ def cut_encoder(source: Path, out: Path, texts: Iterable[str]) -> tuple[int, int
     return before, len(kept)
 
 
+def _tokenizer(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    return found
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, default=os.environ.get("DYZUR_DATA"), help="folder with train/ and dev/")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder to cut")
     parser.add_argument("--out", type=Path, required=True, help="folder for the smaller one")
+    parser.add_argument(
+        "--like", type=Path, metavar="MODEL", help="keep the pieces of this model, whatever the texts need"
+    )
     options = parser.parse_args(arguments)
-    if options.data is None:
+    if options.data is None and options.like is None:
         parser.error("--data is missing: give the folder that holds train/ and dev/, or set DYZUR_DATA")
-    examples = sets.read_training(sets.load_plan(), Path(options.data))
-    before, after = cut_encoder(options.encoder, options.out, (example.text for example in examples))
+    examples = [] if options.like else sets.read_training(sets.load_plan(), Path(options.data))
+    try:
+        before, after = cut_encoder(
+            options.encoder, options.out, (example.text for example in examples), like=options.like
+        )
+    except ValueError as error:
+        parser.error(str(error))
     print(f"{options.out}: {after} of {before} pieces")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from triage.checkpoint import SHIPPED
 from triage.training.pieces import convert
-from triage.training.vocabulary import WORDS, cut_encoder, cut_tokenizer, pieces_to_keep, ways_to_type
+from triage.training.vocabulary import WORDS, cut_encoder, cut_tokenizer, pieces_of, pieces_to_keep, ways_to_type
 
 TEXTS = ["Gdzie jest moja paczka?", "Zażółć gęślą jaźń", "Where is my parcel?"]
 
@@ -41,6 +41,16 @@ def test_a_word_that_nobody_wrote_falls_apart_into_letters_and_is_not_unknown(wh
     pieces = after.encode("reklamacja źdźbło qwerty 12345 😀")
     assert after.unk_id() not in pieces
     assert len(pieces) > 10
+
+
+def test_an_encoder_can_be_cut_to_the_pieces_of_a_model_that_was_cut_from_it(whole: dict[str, object]) -> None:
+    kept = pieces_to_keep(whole, TEXTS)
+    cut = cut_tokenizer(whole, kept)
+    assert pieces_of(whole, cut) == kept
+    with pytest.raises(ValueError, match="another"):
+        pieces_of(cut, whole)
+    with pytest.raises(ValueError, match="another"):
+        pieces_of(whole, {"model": {"vocab": cut["model"]["vocab"][::-1]}})  # type: ignore[index]
 
 
 def test_each_piece_keeps_its_vector(whole: dict[str, object], tmp_path: Path) -> None:
