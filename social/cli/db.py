@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from social.cli.command import Acting, Config, Json, acting, columns, new_app, print_json
-from social.cli.db_migrate import migrate_to
+from social.cli.db_migrate import migrate_to, with_driver
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from social.settings import Settings
     from social.store.session import Database
 
 app = new_app(
@@ -108,6 +111,14 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy that `social db backup` made.", dir_okay=False)],
     config: Config = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            "--previous",
+            metavar="URL",
+            help="PostgreSQL: the database that the copy replaces; it knows who was forgotten.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     user: Acting = None,
     as_json: Json = False,
@@ -116,27 +127,29 @@ def restore(
 
     An older copy is brought up to date, one of a newer program is refused. Who was forgotten since stays forgotten. Posts since
     the copy are read in again; what was answered then is looked up at the networks and not answered twice. On PostgreSQL
-    pg_restore is run, into an empty database only.
+    pg_restore is run, into an empty database only, and --previous names the old one.
     """
     from social import clock
     from social.cli.opening import world_now
+    from social.domain.errors import UsageError
     from social.engine import build
     from social.settings import load_settings
-    from social.store import postgres_tools, restoring
+    from social.store import restoring
 
     settings = load_settings(config)
-    _agree(f"Put {file} in the place of the present database?", yes)
     place = build.database_file(settings)
-    if place is None:
-        database = build.open_database(settings)
-        try:
-            postgres_tools.restore(database, file)
-        finally:
-            database.close()
-        _told(as_json, {"restored": file, "aside": None}, ["Restored."])
-        return
     machine = clock.machine_now()
     now = machine if settings.clock.mode == "real" else world_now(settings)
+    if place is None:
+        _restore_postgresql(
+            settings, file, previous, yes=yes, by=acting(user), machine=machine, now=now, as_json=as_json
+        )
+        return
+    if previous is not None:
+        raise UsageError(
+            "--previous is for PostgreSQL.", next_step="Leave it out: the present file is asked who was forgotten."
+        )
+    _agree(f"Put {file} in the place of the present database?", yes)
     done = restoring.restore_sqlite(place, file, by=acting(user), machine=machine, now=now, even_if_unread=yes)
     lines = ["Restored." + (f" The database from before: {done.aside}" if done.aside else "")]
     if done.upgraded_from:
@@ -147,6 +160,42 @@ def restore(
         lines.append(f"The database from before could not be read ({done.unread}), so whom it forgot is not known.")
     lines.append("Start the desk: social run. It reads in what is missing.")
     _told(as_json, {"restored": file, **asdict(done)}, lines)
+
+
+def _restore_postgresql(
+    settings: Settings,
+    file: Path,
+    previous: str | None,
+    *,
+    yes: bool,
+    by: str,
+    machine: datetime,
+    now: datetime,
+    as_json: bool,
+) -> None:
+    from social.domain.errors import UsageError
+    from social.engine import build
+    from social.store import restoring
+    from social.store.session import Database
+
+    unknown = "Whoever was forgotten since the copy was made is in it again"
+    with closing(build.open_database(settings)) as database, ExitStack() as stack:
+        before = stack.enter_context(closing(Database(with_driver(previous)))) if previous else None
+        if before is not None and before.dialect != "postgresql":
+            raise UsageError("--previous must be PostgreSQL.", next_step="Write postgresql+psycopg://user@host/name.")
+        shown = database.url.render_as_string(hide_password=True)
+        _agree(
+            f"Put {file} into {shown}?" + ("" if before else f" {unknown}, unless --previous names the old database."),
+            yes,
+        )
+        again = restoring.restore_postgresql(database, file, previous=before, by=by, machine=machine, now=now)
+    lines = ["Restored."]
+    if again:
+        lines.append(f"{again} authors were forgotten since the copy was made; they are forgotten in it too.")
+    if before is None:
+        lines.append(f"{unknown}: forget them anew (social author forget).")
+    lines.append("Start the desk: social run. It reads in what is missing.")
+    _told(as_json, {"restored": file, "aside": None, "forgotten": again}, lines)
 
 
 @app.command()

@@ -36,7 +36,7 @@ def migrate_to(
     from social.store.session import Database
 
     settings = load_settings(config)
-    target = Database(_with_driver(url))
+    target = Database(with_driver(url))
     try:
         if target.dialect != "postgresql":
             raise UsageError("the target must be PostgreSQL.", next_step="Write postgresql+psycopg://user@host/name.")
@@ -82,7 +82,8 @@ def _without_password(url: URL) -> str:
     )
 
 
-def _with_driver(url: str) -> str:
+def with_driver(url: str) -> str:
+    """``postgres://...``, as hosts of databases write it, with the driver that the desk uses."""
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
 

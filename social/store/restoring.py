@@ -1,4 +1,4 @@
-"""Going back to a copy of an SQLite database without losing what must not go back: who was forgotten, and renewed keys."""
+"""Going back to a copy without losing what must not go back: who was forgotten, and renewed keys."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy import inspect, select
 from sqlmodel import Session
 
-from social.domain.errors import Conflict, StoreError
-from social.store import control, copies, erasure, schema, traces
+from social.domain.errors import Conflict, DyzurError, StoreError
+from social.store import control, copies, erasure, postgres_tools, schema, traces
 from social.store.journal import note
 from social.store.rows import t, upsert
 from social.store.session import Database
@@ -64,6 +64,48 @@ def restore_sqlite(
     return Restored(aside=made.aside, upgraded_from=older, forgotten=again, unread=unread)
 
 
+def restore_postgresql(
+    database: Database, file: Path, *, previous: Database | None, by: str, machine: datetime, now: datetime
+) -> int:
+    """``file`` into the empty ``database``; who was forgotten in ``previous``, the database that it replaces, since the copy was
+    made is forgotten in it too: returns how many. Raises ``Conflict`` where a daemon lives on ``previous`` or ``database`` is
+    not empty, and ``StoreError``; only where the last step fails is the copy in the database all the same, and the error
+    says so."""
+    if previous is not None:
+        _refuse_while_a_daemon_lives(previous, machine=machine)
+    postgres_tools.restore(database, file)
+    try:
+        again = _take_along(previous, database, now=now) if previous is not None else 0
+        with database.write() as session:
+            control.nobody_runs(session)
+            note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
+    except DyzurError as error:
+        raise StoreError(
+            f"the copy is in the database, but not yet who was forgotten since it was made: {error}",
+            resource=database.url.render_as_string(hide_password=True),
+            next_step="Do not start the desk on it. Drop it, make an empty one, and repeat.",
+        ) from error
+    return again
+
+
+def _refuse_while_a_daemon_lives(present: Database, *, machine: datetime) -> None:
+    if names := living_daemons(present, machine=machine):
+        raise Conflict(
+            f"a daemon works on this database ({', '.join(names)}).",
+            resource=str(present.path or present.url.render_as_string(hide_password=True)),
+            next_step="Stop it first; half a minute after its end at the latest this goes on.",
+        )
+
+
+def _take_along(present: Database, copy: Database, *, now: datetime) -> int:
+    """Newer credentials and forgotten authors, in one step. Returns how many authors were forgotten again."""
+    with present.read() as before, copy.write() as after:
+        _take_newer_credentials(before, after)
+        if not inspect(before.connection()).has_table(t(ForgottenRow).name):
+            return 0  # an older form, in which nobody could be forgotten
+        return erasure.carry_over(before, after, now=now)
+
+
 def _carry_over(
     database_file: Path, copy: Database, *, machine: datetime, now: datetime, even_if_unread: bool
 ) -> tuple[str, int]:
@@ -71,17 +113,8 @@ def _carry_over(
         return "", 0
     try:
         with _opened(database_file) as present:
-            if names := living_daemons(present, machine=machine):
-                raise Conflict(
-                    f"a daemon works on this database ({', '.join(names)}).",
-                    resource=str(database_file),
-                    next_step="Stop it first; half a minute after its end at the latest this goes on.",
-                )
-            with present.read() as before, copy.write() as after:
-                _take_newer_credentials(before, after)
-                if not inspect(before.connection()).has_table(t(ForgottenRow).name):
-                    return "", 0  # an older form, in which nobody could be forgotten
-                return "", erasure.carry_over(before, after, now=now)
+            _refuse_while_a_daemon_lives(present, machine=machine)
+            return "", _take_along(present, copy, now=now)
     except StoreError as error:
         if not even_if_unread:
             raise StoreError(

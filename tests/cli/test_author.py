@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url, text
 
 from social import clock
 from social.store.session import Database
@@ -125,3 +128,64 @@ def test_restore_goes_back_and_says_where_the_present_one_is(social: Social, kep
         assert connection.execute("SELECT count(*) FROM post").fetchone() == (posts,)
         connection.close()
     assert social("db", "status").code == 0
+
+
+def test_on_sqlite_the_present_file_is_asked_and_no_other(social: Social, kept: Database) -> None:
+    copy = social("db", "backup", "--json").json["backup"]
+
+    refused = social("db", "restore", copy, "--previous", "postgresql://nobody@127.0.0.1:9/desk", "--yes")
+
+    assert refused.code == 2
+    assert "--previous is for PostgreSQL" in refused.err
+
+
+@pytest.mark.postgres
+def test_on_postgresql_the_old_database_says_who_was_forgotten(
+    social: Social, shop: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_url: Callable[[], str] = request.getfixturevalue("_postgres_template")
+    old, new, alone = new_url(), new_url(), new_url()
+    password = make_url(old).password
+    monkeypatch.setenv("PGPASSWORD", str(password or ""))
+    old, new, alone = (url.replace(f":{password}@", "@") for url in (old, new, alone))
+    for url in (new, alone):
+        empty(url)
+    config = shop / "config.toml"
+    written = config.read_text(encoding="utf-8")
+
+    def use(url: str) -> None:
+        config.write_text(re.sub(r'(?m)^url = "sqlite:.*"$', f'url = "{url}"', written), encoding="utf-8")
+
+    use(old)
+    database, now = Database(old), clock.machine_now()
+    account = profile(database, "shop-page", brand="Shop", network="facebook", now=now)
+    remembered(database, account, post("Gdzie jest kanarek?", when=now - timedelta(minutes=5)))
+    made = social("db", "backup", "--to", "copies", "--json")
+    assert made.code == 0, made.err
+    copy = made.json["backup"]
+    assert social("author", "forget", "facebook", "anna.n", "--reason", "asked", "--yes").code == 0
+    database.close()
+
+    use(new)
+    wrong = social("db", "restore", copy, "--previous", "sqlite:///old.db", "--yes")
+    done = social("db", "restore", copy, "--previous", old.replace("+psycopg", ""), "--yes")
+    use(alone)
+    told = social("db", "restore", copy, "--yes")
+
+    assert wrong.code == 2 and "--previous must be PostgreSQL" in wrong.err
+    assert done.code == 0, done.err
+    assert "1 authors were forgotten since the copy was made; they are forgotten in it too." in done.out
+    assert told.code == 0, told.err
+    assert "Whoever was forgotten since the copy was made is in it again" in told.out
+    for url, texts in ((new, [""]), (alone, ["Gdzie jest kanarek?"])):
+        restored = Database(url)
+        assert [row.text for row in rows(restored, PostRow)] == texts
+        restored.close()
+
+
+def empty(url: str) -> None:
+    database = Database(url)
+    with database.write() as session:
+        session.execute(text("DROP SCHEMA public CASCADE"))
+        session.execute(text("CREATE SCHEMA public"))
+    database.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import create_engine, insert, inspect, make_url, select, text
 
 from social import clock
 from social.clock import SteppedClock
@@ -24,9 +24,10 @@ from social.engine import upkeep
 from social.engine.desk import Copies
 from social.store import control, copies, erasure, postgres_tools, restoring, schema
 from social.store.credentials import StoredCredentials
-from social.store.rows import c
+from social.store.erasure import find, forget, forgotten
+from social.store.rows import c, t
 from social.store.session import Database
-from social.store.tables import AuthorRow, ChoreRow, EventRow, PostRow
+from social.store.tables import AuthorRow, ChoreRow, CredentialRow, EventRow, PostRow
 from tests.cast import ANNA, MAREK, PIOTR, at
 from tests.cli.processes import environment
 from tests.engine.looking import eventually, rows
@@ -453,6 +454,46 @@ def test_postgresql_is_copied_by_its_own_tool_and_restored_into_an_empty_databas
     with target.read() as session:
         assert list(session.execute(select(c(PostRow).text)).scalars()) == ["Zażółć."]
     assert schema.differences(target) == []
+    target.close()
+    postgres.close()
+
+
+@pytest.mark.postgres
+def test_who_was_forgotten_since_stays_forgotten_on_postgresql_too(postgres: Database, tmp_path: Path) -> None:
+    shop = profile(postgres)
+    remembered(postgres, shop, post("Anna pyta.", when=NOW))
+    remembered(postgres, shop, post("Piotr pyta.", by=PIOTR, when=NOW))
+    made = postgres_tools.backup(postgres, tmp_path, label="backup", now=NOW)
+    with postgres.write() as session:
+        forget(session, find(session, shop.network, ANNA.native_id), by="anna", reason="letter", now=NOW)
+        session.execute(insert(t(CredentialRow)).values(name="own", sealed=b"new", saved_at=NOW))
+    target = empty_beside(postgres)
+
+    again = restoring.restore_postgresql(target, made, previous=postgres, by="anna", machine=NOW, now=NOW)
+
+    assert again == 1
+    with target.read() as session:
+        texts = set(session.execute(select(c(PostRow).text)).scalars())
+        assert "Piotr pyta." in texts and "Anna pyta." not in texts
+        assert [(row.network, row.reason) for row in forgotten(session)] == [(shop.network, "letter")]
+        assert list(session.execute(select(c(CredentialRow).sealed)).scalars()) == [b"new"]
+        assert "restored a backup" in list(session.execute(select(c(EventRow).verb)).scalars())
+    target.close()
+    postgres.close()
+
+
+@pytest.mark.postgres
+def test_a_copy_goes_beside_no_living_daemon_of_postgresql(postgres: Database, tmp_path: Path) -> None:
+    made = postgres_tools.backup(postgres, tmp_path, label="backup", now=NOW)
+    with postgres.write() as session:
+        control.beat(session, name="elsewhere:1", parts="poll", started_at=NOW, at=NOW, model=None)
+    target = empty_beside(postgres)
+
+    with pytest.raises(Conflict, match="a daemon works on this database"):
+        restoring.restore_postgresql(target, made, previous=postgres, by="anna", machine=NOW, now=NOW)
+
+    with target.read() as session:
+        assert inspect(session.connection()).get_table_names() == []
     target.close()
     postgres.close()
 
