@@ -21,7 +21,7 @@ from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
 from social.domain.reply import SentBy
 from social.engine import aside, budgets, failpoints, poll
-from social.engine.claims import Claim, finish, still_mine
+from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.crisis import look_for_crises
 from social.engine.desk import Desk, LiveProfile
 from social.engine.planning import plan
@@ -59,7 +59,7 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     failpoints.reach("triage.claimed")
     with desk.database.read() as session:
         posts = to_judge(session, claimed.ids)
-    cleared = _read_threads_after_gap(desk, posts, now)
+    cleared = _read_threads_after_gap(desk, claimed, posts, now)
     failpoints.reach("triage.threads-read")
     assessments = _assess(desk, posts)
     failpoints.reach("triage.assessed")
@@ -101,8 +101,9 @@ def _assess(desk: Desk, posts: Collection[ToJudge]) -> Mapping[int, Assessment]:
     return {post.id: assessment for post, assessment in zip(waiting, found, strict=True)}
 
 
-def _read_threads_after_gap(desk: Desk, posts: Collection[ToJudge], now: datetime) -> set[int]:
-    """Posts that came in after a silence of ours: their threads are read once, before anything is said."""
+def _read_threads_after_gap(desk: Desk, claimed: Claim, posts: Collection[ToJudge], now: datetime) -> set[int]:
+    """Posts that came in after a silence of ours: their threads are read once, before anything is said. Each reading extends the
+    lease: a network that dawdles over many of them would outlast it, time and again."""
     cleared = set()
     for post in posts:
         if not post.after_gap or post.history:
@@ -110,6 +111,8 @@ def _read_threads_after_gap(desk: Desk, posts: Collection[ToJudge], now: datetim
         live = desk.profiles[post.profile_id]
         if not live.connector.capabilities.threads:
             continue
+        with desk.database.write() as session:
+            renew(session, claimed, desk.leases.triage)
         try:
             with budgets.asking(desk, live, budgets.SENDING, now):
                 thread = live.connector.thread(post.ref)

@@ -8,19 +8,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from responders.snapshot import Limits
 from social.clock import SteppedClock
 from social.domain.assessment import RULES_ONLY, Assessment, TextToAssess, Urgency
 from social.domain.errors import StoreError, Unreachable
-from social.domain.post import Author, ProfileMode
+from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
 from social.engine import line, people
-from social.engine.claims import MAXIMUM_ATTEMPTS
+from social.engine.claims import MAXIMUM_ATTEMPTS, Claim, Claimed, claim
 from social.engine.desk import Leases
 from social.engine.schedule import run_stepped
 from social.store.mapping import Profile
+from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import AssessmentRow, DecisionRow
+from social.store.tables import AssessmentRow, DecisionRow, PostRow
 from tests.cast import ANNA, MAREK, PIOTR, PROFILE, at
 from tests.engine.looking import pragma, rows
 from tests.factories import assessment, desk_for, post, profile, remembered
@@ -421,6 +423,34 @@ def test_it_finds_the_answer_that_a_colleague_gave_while_nobody_polled(
 
     assert replies(database) == []
     assert len(network.calls) == network.calls.count("thread") == 1
+
+
+def test_a_network_that_dawdles_over_many_threads_does_not_outlast_the_lease(
+    database: Database, shop: Profile, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network, mode=ProfileMode.OFF)
+    for minute in range(40, 44):
+        asked = network.publishes(post(when=at(f"2026-11-20 09:{minute}"), by=PIOTR))
+        remembered(database, shop, asked, now=TEN, after_gap=True)
+    others: list[Claim] = []
+    read = network.thread
+
+    def dawdling(ref: PostRef) -> Sequence[FetchedPost]:
+        with database.write() as session:  # most of a lease goes by
+            for row in session.execute(select(PostRow).where(c(PostRow).leased_until.is_not(None))).scalars():
+                assert row.leased_until is not None
+                row.leased_until -= desk.leases.triage * 0.6
+        others.append(claim(database, Claimed.POST, now=TEN, limit=9, lease=desk.leases.triage, profiles=desk.profiles))
+        return read(ref)
+
+    monkeypatch.setattr(network, "thread", dawdling)
+
+    assert line.work_through(desk, TEN) == 4
+
+    assert len(others) == 4
+    assert not any(others)
+    assert {row.state for row in posts(database)} == {"judged"}
 
 
 # --- modes ------------------------------------------------------------------------------------------------------------
