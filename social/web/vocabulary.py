@@ -61,6 +61,8 @@ FLAG: Mapping[str, str] = {
     "abuse": "insults",
     "hate": "hate",
 }
+#: What the model may have found, of whatever question.
+JUDGED: Mapping[str, str] = {**SENTIMENT, **URGENCY, **FLAG}
 HEAD: Mapping[str, str] = {
     "language": "language",
     "sentiment": "sentiment",
@@ -91,6 +93,42 @@ RULE: Mapping[str, str] = {
     "reply-unknown": "nobody can tell whether an answer was sent",
     "reply-late": "an automatic text came too late",
     "failed": "could not be judged",
+}
+#: What spoke for a judgement, by name: the shipped rules (triage/rules.toml) and the model. A brand's own rules keep their names.
+REASON: Mapping[str, str] = {
+    "asks-for-a-person": "asks for a person",
+    "leave-it-be": "wants to be left alone",
+    "wants-no-messages": "wants no messages",
+    "may-harm-themselves": "may harm themselves",
+    "harm-to-health": "harm to somebody's health",
+    "foreign-body-in-food": "something in the food that does not belong there",
+    "immediate-hazard": "a danger right now",
+    "violence-or-harassment": "violence, threats or harassment",
+    "person-in-danger-now": "a person in danger right now",
+    "hazard-without-harm": "a hazard, nobody hurt yet",
+    "account-or-money-taken": "account, money or data in other hands",
+    "account-recovered": "an account that was taken and is back",
+    "phishing-in-our-name": "somebody cheats in our name",
+    "law-or-authorities": "lawyers, police or authorities",
+    "a-minor-writes": "a minor writes",
+    "a-child-is-concerned": "a child is concerned",
+    "press": "somebody from the press writes",
+    "leaves-or-boycotts": "leaves, or tells others to",
+    "indignant": "indignant",
+    "reminds": "a reminder",
+    "asks-again": "asks for the second time or later",
+    "formal-complaint-or-withdrawal": "formal complaint, refund or withdrawal",
+    "down-for-many": "does not work for many",
+    "does-not-work": "does not work",
+    "cannot-use-it": "cannot use what was paid for",
+    "locked-out": "locked out of the account",
+    "advertising": "advertising",
+    "automatic-answer": "a machine's answer",
+    "no-model": "the model is missing, the rules alone decided",
+    "thread": "says too little alone: read with the customer's post before",
+    "sentiment": "the model on sentiment",
+    "urgency": "the model on urgency",
+    "harm": "the model on insults and hate",
 }
 VERB: Mapping[str, str] = {
     "opened": "opened the case",

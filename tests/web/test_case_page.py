@@ -37,12 +37,20 @@ def test_it_shows_the_conversation_the_reasons_and_earlier_contacts(shop: Shop) 
     shop.asks(
         "Nie działa!",
         native_id="new",
-        judgement=assessment(reasons=(Reason(source="rule", name="does-not-work", evidence="Nie działa"),)),
+        judgement=assessment(
+            reasons=(
+                Reason(source="rule", name="does-not-work", evidence="Nie działa"),
+                Reason(source="rule", name="our-own-rule", evidence="działa"),
+                Reason(source="model", name="urgency", evidence="87%", effect="high"),
+            )
+        ),
     )
     browser = shop.browser()
     words = browser.get("/case/3").words
     assert "Nie działa!" in words
-    assert "does-not-work: Nie działa" in words
+    assert "does not work: Nie działa" in words
+    assert "our-own-rule: działa" in words
+    assert "the model on urgency: high, 87%" in words
     assert "Earlier contacts" in words and "Dawna sprawa" in words
     assert "needs an answer" in words
 

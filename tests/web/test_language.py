@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from social.web import vocabulary
 from social.web.language import catalogue, words_for
 from tests.cast import WARSAW, at
+from triage.rules import rule_book
 
 WEB = Path(str(resources.files("social.web")))
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
@@ -50,6 +51,10 @@ def test_everything_that_is_said_is_said_in_polish_too(polish: object) -> None:
     known = {message.id if isinstance(message.id, str) else message.id[0] for message in polish if message.id}  # type: ignore[attr-defined]
     said = said_by_templates() | said_by_vocabulary()
     assert {message: place for message, place in said.items() if message not in known} == {}
+
+
+def test_every_shipped_rule_can_be_told_to_people() -> None:
+    assert {rule.name for rule in rule_book().rules} <= vocabulary.REASON.keys()
 
 
 def test_nothing_is_translated_that_nobody_says(polish: object) -> None:
