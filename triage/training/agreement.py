@@ -2,7 +2,7 @@
 
     python -m triage.training.agreement
 
-`second_labels.jsonl` holds what a second reader said of 960 texts drawn at random from the corpus, without seeing the first
+`second_labels.jsonl` holds what a second reader said of 1,210 texts drawn at random from the corpus, without seeing the first
 labels. Both readers were language models that followed the same guidelines, so this measures how clear the guidelines and the
 texts are, not how people would differ. Topics are left out: the second reader had no list of them.
 """
