@@ -81,7 +81,8 @@ def _networks() -> Iterator[str]:
         if not connector.__module__.startswith("connectors."):
             continue  # another package's: not ours to describe
         parts = ", ".join(f"`{part}`" for part in connector.credential_parts)
-        yield f'### {connector.label}: `connector = "{kind}"`\n\nThe credential needs {parts}.\n'
+        needed = f"The credential needs {parts} (`social connect {kind}` asks for it and for what goes with it)."
+        yield f'### {connector.label}: `connector = "{kind}"`\n\n{needed}\n'
         yield f"`[connectors.{kind}]`, for all profiles of this network:\n\n{_table(connector.Settings)}"
         yield f"`[profiles.options]`, for one profile:\n\n{_table(connector.Options)}"
 

@@ -248,12 +248,15 @@ def _tell_next_steps(target: Path, answers: Answers, words: Words) -> None:
     say(words.say["written"].format(file=target))
     say()
     say(words.say["secrets"])
+    program = "social" if target == Path(DEFAULT_CONFIG) else f"social --config {target}"
+    for network in answers.networks:
+        say(f"  {program} connect {network.kind}")
+    say(words.say["by_hand"])
     for network in answers.networks:
         parts = ", ".join(f'{part} = "..."' for part in registry.load(network.kind).credential_parts)
         say(f"  {target.parent / 'secrets' / answers.profile_name(network)}.toml   {parts}")
     say()
     say(words.say["next"])
-    program = "social" if target == Path(DEFAULT_CONFIG) else f"social --config {target}"
     for verb in ("check-config", "doctor", "run"):
         say(f"  {program} {verb}")
     if answers.dry_run:

@@ -87,7 +87,7 @@ class Database:
             raise ConfigurationError(
                 "the driver for PostgreSQL is not installed.",
                 resource="[database] url",
-                next_step="Install it: pip install 'dyzur[postgres]'",
+                next_step="Install the extra [postgres] (pip install '.[postgres]' in its folder), or 'psycopg[binary]'.",
             )
         self._bells: list[Callable[[frozenset[str]], None]] = []
         self._file: tuple[int, int] | None = None

@@ -137,6 +137,7 @@ def test_it_says_which_secrets_are_wanted_and_what_to_do_next(social: Social, tm
     )
 
     assert 'secrets/shop-facebook.toml   access_token = "...", app_secret = "..."' in done.err
+    assert "social --config shop.toml connect facebook" in done.err
     assert "social --config shop.toml check-config" in done.err
     assert (tmp_path / "shop.toml").exists()
 
