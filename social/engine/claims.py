@@ -73,6 +73,10 @@ class Claimed(Enum):
 _OF_ALL_PROFILES = frozenset({Claimed.ALERT, Claimed.NOTIFICATION})
 #: A profile is always polled again, and a doubtful send ends as ``unknown``, never by a counter.
 _NEVER_SET_ASIDE = frozenset({Claimed.PROFILE, Claimed.DOUBTFUL})
+#: How long a network takes over all its answers, nobody can say before: who lost the lease over it gets a longer one, twice as
+#: long each time, this often.
+_ASK_A_NETWORK = frozenset({Claimed.PROFILE, Claimed.DOUBTFUL, Claimed.REPLY})
+_DOUBLED_AT_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +167,15 @@ def claim(
     database: Database, kind: Claimed, *, now: datetime, limit: int, lease: timedelta, profiles: Collection[int]
 ) -> Claim:
     """Take at most ``limit`` due rows of ``profiles`` for ``lease`` (machine time). ``now`` is world time. Rows that were
-    tried too often are set aside instead. Looks with a plain read first, so that an idle tick never takes the write lock."""
+    tried too often are set aside instead. Looks with a plain read first, so that an idle tick never takes the write lock.
+
+    The lease is ``lease`` at a first attempt, and longer where earlier ones came to no end (see ``_ASK_A_NETWORK``)."""
     statements = _statements(kind, database.dialect)
     due = {"now": now, "profiles": list(profiles), **_moments(database)}
     with database.read() as session:
         if session.connection().execute(statements.probe, due).first() is None:
             return Claim(kind, "", ())
     token = secrets.token_hex(16)
-    until: Any = lease if database.dialect == "postgresql" else lease_now() + lease
 
     def take(session: Session) -> Claim:
         rows = _pick(session, statements, kind, due, limit)
@@ -181,10 +186,16 @@ def claim(
             aside.show_poison(session, kind.value.table, poison, now=now)
             log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
         if ids:
+            longer = lease * _patience(kind, [row.attempts for row in rows if row.id in ids])
+            until: Any = longer if database.dialect == "postgresql" else lease_now() + longer
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
         return Claim(kind, token, ids)
 
     return database.step(take)
+
+
+def _patience(kind: Claimed, attempts: Collection[int]) -> int:
+    return 2 ** min(max(attempts), _DOUBLED_AT_MOST) if kind in _ASK_A_NETWORK else 1
 
 
 def _pick(session: Session, statements: _Statements, kind: Claimed, due: dict[str, Any], limit: int) -> list[Any]:

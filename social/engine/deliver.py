@@ -159,8 +159,17 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
             began = (work.intended_at or now) + _read_lag(desk, live) + OUTCOME_SHOWS
             later = error.until if isinstance(error, RateLimited) else _look_again_at(began, now)
-            release(desk.database, claimed, due_at=later)
+            # a limit may last for a day: it is said in time that nobody can tell
+            release(desk.database, claimed, due_at=min(later, (work.intended_at or now) + GIVE_UP_LOOKING_AFTER))
             return 1
+        event = Event.CANNOT_TELL
+    except DyzurError:
+        raise
+    except Exception:
+        # the connector's own mistake: it is tried again when the lease ends, as long as any other failure
+        if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
+            raise
+        log.exception("%s: reply #%d cannot be looked up", live.name, work.id)
         event = Event.CANNOT_TELL
     failpoints.reach("doubtful.looked-up")
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
@@ -456,8 +465,15 @@ def _put_off(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, until: 
         session.execute(
             update(ReplyRow)
             .where(c(ReplyRow).id == work.id, c(ReplyRow).token == claimed.token)
-            .values(token=None, leased_until=None, attempts=0, due_at=until)
+            .values(token=None, leased_until=None, attempts=0, due_at=_in_time_to_warn(work, until, now))
         )
+
+
+def _in_time_to_warn(work: _Work, until: datetime, now: datetime) -> datetime:
+    """A network's limit may last for a day: a person's answer is looked at once more when its writer must be told. That costs
+    no request, the limit is known."""
+    warned_at = work.created_at + GIVE_UP_LOOKING_AFTER
+    return until if work.robot or now >= warned_at else min(until, warned_at)
 
 
 def _warn_of_a_late_answer(session: Session, live: LiveProfile, work: _Work, now: datetime) -> None:
@@ -540,7 +556,9 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
         conversation = session.get(ConversationRow, work.conversation_id)
         if recorded and conversation is not None and not work.robot:
             # an answer stops the clock of what the customer had written when it was planned
-            posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor="outbox")
+            posts.record_person_answer(
+                session, conversation, at=at, now=now, natively=False, actor="outbox", seen_until=work.created_at
+            )
         budgets.keep_quota(desk, live, session, now)
         failpoints.reach("deliver.before-settle")
 
@@ -558,7 +576,8 @@ def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, er
         retry = now + poll.RETRY_CREDENTIALS
     log.warning("%s: reply #%d was not accepted: %s", live.name, work.id, error)
     step = delivery.advance(ReplyState.SENDING, Event.NOT_ACCEPTED, sent_by=work.sent_by)
-    _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=retry)
+    due_at = _in_time_to_warn(work, retry, now)
+    _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=due_at)
     with desk.database.write() as session:
         _warn_of_a_late_answer(session, live, work, now)
         profiles.record_error(session, live.id, str(error), now=now)

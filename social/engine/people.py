@@ -244,7 +244,9 @@ def _settle_sent(
     note(session, at=now, actor=user, verb="settled as sent", subject="reply", subject_id=reply.id)
     conversation = session.get(ConversationRow, reply.conversation_id)
     if reply.sent_by == SentBy.PERSON.value and conversation is not None:
-        posts.record_person_answer(session, conversation, at=at, now=now, natively=False, actor=user)
+        posts.record_person_answer(
+            session, conversation, at=at, now=now, natively=False, actor=user, seen_until=reply.created_at
+        )
 
 
 def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datetime) -> None:

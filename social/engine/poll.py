@@ -11,7 +11,7 @@ from random import Random
 from sqlalchemy import select, union
 from sqlmodel import Session
 
-from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, RateLimited, Unreachable
+from social.domain.errors import CannotTell, ConnectorError, CredentialsExpired, DyzurError, RateLimited, Unreachable
 from social.domain.post import FetchedPost, Gone, PostRef
 from social.domain.reply import ReplyState
 from social.engine import alerts, budgets, failpoints, quick_look, skew
@@ -57,18 +57,28 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
         with desk.database.write() as session:
             finish(session, claimed, profile.id, due_at=wait)
         return 0
-    turn = _Turn()
+    turn, polled = _Turn(), False
     try:
         if profile.account_id is None:
             account = live.connector.identity()
             with desk.database.write() as session:
                 profiles.know_account(session, profile.id, account)
         _take_pages(desk, claimed, live, profile, turn, now)
+        polled = True
         if profile.refresh_due_at is None or profile.refresh_due_at <= now:
             look_again(desk, live, profile, now)
     except ConnectorError as error:
-        _failed(desk, claimed, profile, error, now)
+        _failed(desk, claimed, profile, error, now, polled=polled)
         return 1
+    except DyzurError:
+        raise
+    except Exception as error:
+        # a connector's own mistake, or a page that the database refuses: whoever looks at the profile must see it
+        with desk.database.write() as session:
+            profiles.record_error(
+                session, profile.id, f"reading it broke ({type(error).__name__}), see the log", now=now
+            )
+        raise
     skew.agree(desk, live, now)
     _report(profile, turn)
     return 1
@@ -237,8 +247,11 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     ]
 
 
-def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
-    """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
+def _failed(
+    desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime, *, polled: bool
+) -> None:
+    """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again. Where the
+    pages came in (``polled``), the profile was given back with them: only the second look failed."""
     attempts = 0
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
@@ -253,7 +266,7 @@ def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError,
                 select(c(ProfileRow).attempts).where(c(ProfileRow).id == profile.id)
             ).scalar_one()
             retry = now + _pause_after(profile.name, attempts)
-        if not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
+        if not polled and not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
         if isinstance(error, CredentialsExpired):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency
@@ -412,7 +412,15 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now:
         session.add(row)
     if row.sent_by == SentBy.PERSON.value:
         # whoever delivers it comes too late to end the case
-        record_person_answer(session, conversation, at=post.created_at, now=now, natively=False, actor="outbox")
+        record_person_answer(
+            session,
+            conversation,
+            at=post.created_at,
+            now=now,
+            natively=False,
+            actor="outbox",
+            seen_until=row.created_at,
+        )
 
 
 def _answered_conversations(session: Session, profile: Profile, post: FetchedPost | PostRow) -> list[ConversationRow]:
@@ -440,18 +448,25 @@ def record_person_answer(
     now: datetime,
     natively: bool,
     actor: str = NETWORK_APP,
+    seen_until: datetime | None = None,
 ) -> None:
-    """A person answered ``conversation`` at ``at``: automatic plans end, both clocks stop, the case is answered."""
+    """A person answered ``conversation`` at ``at``: automatic plans end, both clocks stop, the case is answered; except for what
+    the customer wrote after it, or, where the answer was written at the desk, for what came in after ``seen_until``, when it was
+    written: it may have been published long after."""
     assert conversation.id is not None
     earlier = conversation.person_answered_at
     at = at if earlier is None else max(earlier, at)  # an older answer that is read later brings nothing back
     conversation.person_answered_at = at
+    columns = c(PostRow)
+    unseen = columns.created_at > at
+    if seen_until is not None:  # as ``recall`` asks of a post that is judged later
+        unseen = or_(columns.received_at > seen_until, columns.edited_at > seen_until)
     later = session.execute(
-        select(func.min(c(PostRow).created_at)).where(
-            c(PostRow).conversation_id == conversation.id,
-            c(PostRow).created_at > at,
-            c(PostRow).ours.is_(False),
-            c(PostRow).outcome == "escalated",
+        select(func.min(columns.created_at)).where(
+            columns.conversation_id == conversation.id,
+            columns.ours.is_(False),
+            columns.outcome == "escalated",
+            unseen,
         )
     ).scalar()
     if (

@@ -262,6 +262,26 @@ def test_it_stops_what_the_guard_does_not_let_through(
     assert (case_of(database).note or "").startswith("acknowledgement: ")
 
 
+def test_an_answer_that_goes_out_late_does_not_close_the_case_over_what_came_in_meanwhile(
+    told: Told, network: FakeConnector
+) -> None:
+    told.clock.advance_to(at("2026-11-20 10:04"))
+    people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
+    network.fails("reply", RateLimited("slow down.", until=at("2026-11-20 10:20"), scope="write"))
+    later = post(
+        "A teraz zniknęły mi pieniądze z konta.", when=at("2026-11-20 10:06"), thread_root=told.asked.thread_root
+    )
+    network.publishes(later)
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:19"))
+    assert [row.outcome for row in posts(told.database)] == ["escalated", "escalated"]
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:40"))
+
+    assert [said.text for said in network.public_replies] == [WORDS]
+    assert case_of(told.database).state == "taken"
+    assert rows(told.database, ConversationRow)[0].waiting_since == at("2026-11-20 10:06")
+
+
 def test_it_notes_a_refused_answer_of_a_person_in_their_case(told: Told, network: FakeConnector) -> None:
     people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
     network.fails("reply", Refused("Replies are off.", reason=RefusalReason.REPLIES_DISABLED))
@@ -500,6 +520,50 @@ def test_it_leaves_a_reply_to_the_look_up_when_the_connector_breaks_in_its_own_w
     leases_run_out(told.database)
     assert told.deliver()["state"] == "sent"
     assert len(network.public_replies) == 1
+
+
+@pytest.mark.parametrize("scope", ["write", "all"])
+def test_a_limit_of_a_day_keeps_no_answer_from_people_without_a_word(
+    told: Told, network: FakeConnector, scope: str
+) -> None:
+    people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
+    network.fails("reply", RateLimited("enough for today.", until=at("2026-11-21 10:41"), scope=scope))
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 12:00"))
+
+    assert network.calls.count("reply") == 1
+    assert "late-answer" in [alert.kind for alert in alerts(told.database)]
+    assert "could not be sent yet" in told.note
+    run_stepped(told.desk, told.clock, until=at("2026-11-21 11:00"))
+    assert [said.text for said in network.public_replies] == [WORDS]
+
+
+def test_a_look_up_under_a_limit_of_a_day_ends_in_an_hour(told: Told, network: FakeConnector) -> None:
+    network.fails("reply", Uncertain("time-out."))
+    told.deliver()
+    leases_run_out(told.database)
+    network.fails(
+        "find_own_reply", RateLimited("enough for today.", until=at("2026-11-21 10:41"), scope="all"), times=9
+    )
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 12:00"))
+
+    assert told.reply["state"] == "unknown"
+    assert network.calls.count("find_own_reply") == 1
+
+
+def test_a_look_up_that_the_connector_breaks_in_its_own_way_ends_too(told: Told, network: FakeConnector) -> None:
+    network.fails("reply", Uncertain("time-out."))
+    told.deliver()
+    network.fails("find_own_reply", KeyError("id"), times=99)
+    leases_run_out(told.database)
+    with pytest.raises(KeyError):
+        line.send_out(told.desk, told.clock.now())
+    leases_run_out(told.database)
+    told.clock.advance(timedelta(hours=1))
+    line.send_out(told.desk, told.clock.now())
+
+    assert told.reply["state"] == "unknown"
 
 
 def test_it_gives_up_looking_after_an_hour_and_asks_people_once(told: Told, network: FakeConnector) -> None:

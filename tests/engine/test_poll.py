@@ -19,7 +19,7 @@ from social.engine.poll import PAGES_A_TURN, REFRESH_EVERY, THREADS_AT_ONCE
 from social.engine.schedule import run_stepped
 from social.ports import Cursor, Page, Quota
 from social.store.session import Database
-from social.store.tables import BudgetRow, ConversationRow, QuarantineRow
+from social.store.tables import BudgetRow, ConversationRow, ProfileRow, QuarantineRow
 from tests.cast import ANNA, PIOTR, SHOP, at
 from tests.engine.looking import pragma, profile_row, rows
 from tests.factories import case, desk_for, post, profile, remembered
@@ -166,6 +166,24 @@ def test_it_goes_on_with_the_other_profile_when_one_is_broken(
 
     assert broken.calls.count("fetch") == 1
     assert [found.text for found in posts(database)] == ["Gdzie jest moja paczka?"]
+    wrong = [str(row.last_error) for row in rows(database, ProfileRow)]
+    assert type(error).__name__ in wrong[0] or str(error) in wrong[0]
+    assert wrong[1] == "None"
+
+
+def test_a_second_look_that_fails_is_seen_on_the_profile_and_stops_no_poll(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    shop = profile(database, network="fake", now=TEN)
+    case(database, remembered(database, shop, network.publishes(post("Stare.", when=at("2026-11-20 09:00")))))
+    network.fails("refresh", Unreachable("HTML instead of JSON."), times=99)
+
+    run_stepped(desk, clock, until=at("2026-11-20 10:20"))
+
+    assert rows(database, ProfileRow)[0].last_error == "HTML instead of JSON."
+    assert network.calls.count("fetch") >= 4
 
 
 # --- pages and cursors ------------------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
 
+from social.clock import machine_now
 from social.domain.reply import ReplyState, SentBy
 from social.engine.claims import MAXIMUM_ATTEMPTS, Claim, Claimed, claim, finish, release, renew, still_mine
 from social.store import escalations, outbox, posts, users
@@ -16,6 +17,7 @@ from social.store.session import Database
 from social.store.tables import PostRow, ProfileRow, ReplyRow
 from tests.cast import MAREK, at
 from tests.factories import case, planned, post, profile, remembered, row_of
+from tests.story.telling import leases_run_out
 
 NOW = at("2026-11-20 10:00")
 LEASE = timedelta(minutes=5)
@@ -151,6 +153,28 @@ def test_it_forgives_the_attempts_of_work_that_was_finished(store_database: Data
     with store_database.write() as session:
         finish(session, mine, asked, state="waiting", due_at=NOW)
     assert row_of(store_database, PostRow, asked)["attempts"] == 0
+
+
+def test_who_lost_the_lease_over_a_slow_network_gets_a_longer_one(store_database: Database) -> None:
+    asked = remembered(store_database, profile(store_database), post(when=NOW))
+
+    def leases(kind: Claimed, table: type[PostRow | ProfileRow], row: int) -> list[int]:
+        """Of five claims in a row that come to no end: how many times ``LEASE``."""
+        found = []
+        for _ in range(5):
+            assert take(store_database, kind)
+            until = row_of(store_database, table, row)["leased_until"]
+            assert isinstance(until, datetime)
+            found.append(round((until - machine_now()) / LEASE))
+            leases_run_out(store_database)
+        return found
+
+    assert leases(Claimed.PROFILE, ProfileRow, 1) == [1, 2, 4, 8, 8]
+    assert leases(Claimed.POST, PostRow, asked) == [1, 1, 1, 1, 1]
+    again = take(store_database, Claimed.PROFILE)
+    with store_database.write() as session:
+        finish(session, again, 1, due_at=NOW)
+    assert leases(Claimed.PROFILE, ProfileRow, 1)[0] == 1
 
 
 def test_it_counts_the_attempts_of_work_that_was_given_back(store_database: Database) -> None:
