@@ -86,8 +86,10 @@ def forget(
             preview = erasure.preview(session, author)
         say(_preview(preview))
         _agree(preview, yes)
-        with opened.database.write() as session:
-            changed = erasure.forget(session, author, by=acting(user), reason=reason, now=opened.clock.now())
+        who_acts, now = acting(user), opened.clock.now()
+        changed = opened.database.step(
+            lambda session: erasure.forget(session, author, by=who_acts, reason=reason, now=now)
+        )
         mentioned = mentions.scrub(opened.database, mentions.Names.of(author), pause=lambda: pause.wait(0.02))
         left = traces.sweep(opened.database)
         older = _older_copies(opened)

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from social.domain.errors import Conflict, NotFound
 from social.domain.escalation import WAITING_STATES
 from social.domain.reply import ReplyState
-from social.store import escalations, outbox, tombstones
+from social.store import escalations, locks, outbox, tombstones
 from social.store.journal import note
 from social.store.personal import HELD, Held, Special
 from social.store.rows import c, t, upsert
@@ -137,7 +137,7 @@ def networks(session: Session) -> list[str]:
 
 def preview(session: Session, author: Known) -> Preview:
     cases, replies = c(EscalationRow), c(ReplyRow)
-    own = select(c(ConversationRow).id).where(c(ConversationRow).author_id == author.id)
+    own = _conversations(author)
     waiting = session.execute(
         select(cases.id, cases.formal)
         .where(cases.conversation_id.in_(own), cases.state.in_(_WAITING))
@@ -153,6 +153,10 @@ def preview(session: Session, author: Known) -> Preview:
     )
 
 
+def _conversations(author: Known) -> Select[Any]:
+    return select(c(ConversationRow).id).where(c(ConversationRow).author_id == author.id)
+
+
 # --- forget ------------------------------------------------------------------------------------------------------------
 
 
@@ -161,10 +165,13 @@ def forget(session: Session, author: Known, *, by: str, reason: str, now: dateti
     Again for somebody who is forgotten already: what was missed goes too. Raises ``Conflict`` where a reply to them is on its
     way, or nobody knows whether it appeared: its text is needed to find out."""
     tombstones.lock(session, alone=True)
-    locked = session.get(AuthorRow, author.id, with_for_update=True)
+    # not FOR UPDATE: a person's answer, which may hold a conversation already, refers to the author
+    locked = session.get(AuthorRow, author.id, with_for_update={"key_share": True})
     if locked is None:
         raise NotFound("this author is gone.", resource=author.network)
     _refuse_ourselves(session, author)
+    # an intent that is being committed is seen once it is there, and the next one finds its plan cancelled
+    locks.hold_conversations(session, session.execute(_conversations(author)).scalars().all())
     _refuse_doubtful(session, author)
     salt = tombstones.make_salt(session)
     if not author.erased:
@@ -183,17 +190,22 @@ def forget(session: Session, author: Known, *, by: str, reason: str, now: dateti
 
 
 def _bury(session: Session, salt: bytes, author: Known, *, by: str, reason: str, now: datetime) -> None:
+    digest = tombstones.digest(salt, author.network, author.native_id)
     handle = None if author.handle is None else tombstones.handle_digest(salt, author.network, author.handle)
     values = {
         "network": author.network,
-        "digest": tombstones.digest(salt, author.network, author.native_id),
+        "digest": digest,
         "handle_digest": handle,
         "forgotten_at": now,
         "forgotten_by": by,
         "reason": reason,
         "left_out": 0,
     }
-    upsert(session, ForgottenRow, [values], key=("network", "digest"), change=("handle_digest",))
+    upsert(session, ForgottenRow, [values], key=("network", "digest"))
+    columns = c(ForgottenRow)
+    # a tombstone that was carried over into a copy knows the later handle, or the only one
+    nameless = columns.network == author.network, columns.digest == digest, columns.handle_digest.is_(None)
+    session.execute(update(ForgottenRow).where(*nameless).values(handle_digest=handle))
 
 
 def _refuse_ourselves(session: Session, author: Known) -> None:
@@ -336,12 +348,12 @@ def forgotten(session: Session) -> list[Tombstone]:
     ]
 
 
-def carry_over(present: Session, restored: Session, *, now: datetime) -> int:
+def carry_over(present: Session, restored: Session, *, now: datetime) -> tuple[Known, ...]:
     """Who was forgotten since a backup was made is forgotten in it too: the key and the tombstones are copied, and those
-    authors erased again. Returns how many were."""
+    authors erased again. Returns them as the backup knew them: others' mentions of them are still to be searched for."""
     salt, buried = tombstones.salt_of(present), list(present.execute(select(ForgottenRow)).scalars())
     if salt is None or not buried:
-        return 0
+        return ()
     mine = tombstones.salt_of(restored)
     if mine is not None and mine != salt:
         raise Conflict(
@@ -353,17 +365,17 @@ def carry_over(present: Session, restored: Session, *, now: datetime) -> int:
     rows = [{name: getattr(row, name) for name in columns} for row in buried]
     upsert(restored, ForgottenRow, rows, key=("network", "digest"))
     digests = {(row.network, row.digest): row for row in buried}
-    again = 0
-    authors = restored.execute(select(c(AuthorRow).id, c(AuthorRow).network, c(AuthorRow).native_id)).all()
-    for author_id, network, native_id in authors:
-        row = digests.get((network, tombstones.digest(salt, network, native_id)))
+    again = []
+    names = ("id", "network", "native_id", "handle", "display_name")
+    for author in restored.execute(select(*(c(AuthorRow)[name] for name in names))).mappings().all():
+        known = Known(**author)
+        row = digests.get((known.network, tombstones.digest(salt, known.network, known.native_id)))
         if row is None:
             continue
-        known = Known(id=author_id, network=network, native_id=native_id, handle=None, display_name=None)
         _settle_for_good(restored, known)
         forget(restored, known, by=row.forgotten_by, reason=row.reason, now=now)
-        again += 1
-    return again
+        again.append(known)
+    return tuple(again)
 
 
 def _settle_for_good(session: Session, author: Known) -> None:

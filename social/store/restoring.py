@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,8 @@ from sqlalchemy import inspect, select
 from sqlmodel import Session
 
 from social.domain.errors import Conflict, DyzurError, StoreError
-from social.store import control, copies, erasure, postgres_tools, schema, traces
+from social.store import control, copies, erasure, mentions, postgres_tools, schema, traces
+from social.store.erasure import Known
 from social.store.journal import note
 from social.store.rows import t, upsert
 from social.store.session import Database
@@ -56,12 +57,11 @@ def restore_sqlite(
             with copy.write() as session:
                 control.nobody_runs(session)
                 note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
-            if again:
-                traces.sweep(copy)
+            _forget_the_rest(copy, again)
         made = copies.exchange(database_file, draft, now=machine)
     finally:
         copies.discard(draft)
-    return Restored(aside=made.aside, upgraded_from=older, forgotten=again, unread=unread)
+    return Restored(aside=made.aside, upgraded_from=older, forgotten=len(again), unread=unread)
 
 
 def restore_postgresql(
@@ -75,17 +75,18 @@ def restore_postgresql(
         _refuse_while_a_daemon_lives(previous, machine=machine)
     postgres_tools.restore(database, file)
     try:
-        again = _take_along(previous, database, now=now) if previous is not None else 0
+        again = _take_along(previous, database, now=now) if previous is not None else ()
         with database.write() as session:
             control.nobody_runs(session)
             note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
+        _forget_the_rest(database, again)
     except DyzurError as error:
         raise StoreError(
             f"the copy is in the database, but not yet who was forgotten since it was made: {error}",
             resource=database.url.render_as_string(hide_password=True),
             next_step="Do not start the desk on it. Drop it, make an empty one, and repeat.",
         ) from error
-    return again
+    return len(again)
 
 
 def _refuse_while_a_daemon_lives(present: Database, *, machine: datetime) -> None:
@@ -97,20 +98,30 @@ def _refuse_while_a_daemon_lives(present: Database, *, machine: datetime) -> Non
         )
 
 
-def _take_along(present: Database, copy: Database, *, now: datetime) -> int:
-    """Newer credentials and forgotten authors, in one step. Returns how many authors were forgotten again."""
+def _take_along(present: Database, copy: Database, *, now: datetime) -> tuple[Known, ...]:
+    """Newer credentials and forgotten authors, in one step. Returns the authors who were forgotten again."""
     with present.read() as before, copy.write() as after:
         _take_newer_credentials(before, after)
         if not inspect(before.connection()).has_table(t(ForgottenRow).name):
-            return 0  # an older form, in which nobody could be forgotten
+            return ()  # an older form, in which nobody could be forgotten
         return erasure.carry_over(before, after, now=now)
+
+
+def _forget_the_rest(copy: Database, again: Collection[Known]) -> None:
+    """What ``social author forget`` does after the erasure. Apart from asking the present database: a failure here is none of
+    its, and nobody may go on in spite of it."""
+    if not again:
+        return
+    for author in again:
+        mentions.scrub(copy, mentions.Names.of(author))
+    traces.sweep(copy)
 
 
 def _carry_over(
     database_file: Path, copy: Database, *, machine: datetime, now: datetime, even_if_unread: bool
-) -> tuple[str, int]:
+) -> tuple[str, tuple[Known, ...]]:
     if not database_file.exists():
-        return "", 0
+        return "", ()
     try:
         with _opened(database_file) as present:
             _refuse_while_a_daemon_lives(present, machine=machine)
@@ -121,7 +132,7 @@ def _carry_over(
                 f"the present database cannot be asked whether a daemon runs and who was forgotten: {error}",
                 next_step="Stop every daemon, and repeat with --yes. Who was forgotten since the copy must be forgotten anew.",
             ) from error
-        return str(error), 0
+        return str(error), ()
 
 
 def _take_newer_credentials(before: Session, after: Session) -> None:

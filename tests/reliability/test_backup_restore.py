@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ from sqlalchemy import create_engine, insert, inspect, make_url, select, text
 from social import clock
 from social.clock import SteppedClock
 from social.domain.errors import Conflict, NotFound, StoreError
+from social.domain.post import Author
 from social.engine import upkeep
 from social.engine.desk import Copies
-from social.store import control, copies, erasure, postgres_tools, restoring, schema
+from social.store import control, copies, erasure, mentions, postgres_tools, posts, restoring, schema
 from social.store.credentials import StoredCredentials
 from social.store.erasure import find, forget, forgotten
+from social.store.mapping import Profile
 from social.store.rows import c, t
 from social.store.session import Database
-from social.store.tables import AuthorRow, ChoreRow, CredentialRow, EventRow, PostRow
+from social.store.tables import AuthorRow, ChoreRow, CredentialRow, EventRow, ForgottenRow, PostRow
 from tests.cast import ANNA, MAREK, PIOTR, at
 from tests.cli.processes import environment
 from tests.engine.looking import eventually, rows
@@ -73,8 +76,6 @@ def test_a_copy_made_while_somebody_writes_is_whole(new_database: Callable[[], D
             page = pages[0]
             batch = [post(f"{page}", when=NOW, native_id=f"p{page}-{n}") for n in range(20)]
             with writer.write() as session:
-                from social.store import posts
-
                 posts.remember(session, shop, batch, now=NOW)
                 session.execute(text("UPDATE profile SET cursor = :page"), {"page": str(page + 1)})
             pages[0] += 1
@@ -369,10 +370,72 @@ def test_who_was_forgotten_since_the_copy_stays_forgotten(database: Database, tm
     again = Database(f"sqlite:///{database.path}")
     remembered_again = post("Znowu Anna.", when=NOW + timedelta(hours=1))
     with again.write() as session:
-        from social.store import posts
-
         assert posts.remember(session, shop, [remembered_again], now=NOW).left_out == 1
         assert not session.execute(select(AuthorRow).where(c(AuthorRow).native_id == ANNA.native_id)).first()
+    again.close()
+
+
+KASIA = Author(native_id="77", handle="kowalska_77", display_name="Kasia Kowalska")
+SAYS_SO_TOO = post("@kowalska_77 u mnie też nie ma.", when=NOW, by=PIOTR, native_id="piotr-1")
+
+
+def forgotten_as_the_command_does(database: Database) -> None:
+    with database.write() as session:
+        kasia = find(session, "fake", KASIA.native_id)
+        forget(session, kasia, by=MAREK, reason="asked", now=NOW)
+    mentions.scrub(database, mentions.Names.of(kasia))
+
+
+def check_that_kasia_is_nowhere(restored: Database, shop: Profile) -> None:
+    """Neither in what others had written, nor in what they write from now on; and her old name still leads to her."""
+    again = post("@Kowalska_77 ma rację.", when=NOW + timedelta(hours=1), by=PIOTR, native_id="piotr-2")
+    with restored.write() as session:
+        known = set(session.execute(select(c(PostRow).text)).scalars())
+        assert known == {"", "[…] u mnie też nie ma."}
+        posts.remember(session, shop, [SAYS_SO_TOO, again], now=NOW + timedelta(hours=2))
+    assert {row.text for row in rows(restored, PostRow)} == known | {"[…] ma rację."}
+    assert {row.revision_number for row in rows(restored, PostRow)} == {1}  # nothing looks edited
+    with restored.write() as session:
+        assert find(session, "fake", "@kowalska_77").erased
+        erasure.allow(session, "fake", "@kowalska_77", by=MAREK, now=NOW)
+        assert forgotten(session) == []
+
+
+def test_others_name_nobody_who_was_forgotten_since_the_copy(database: Database, tmp_path: Path) -> None:
+    shop = profile(database)
+    remembered(database, shop, post("Gdzie paczka?", when=NOW, by=KASIA), SAYS_SO_TOO)
+    copy = backed_up(database, tmp_path / "copies")
+    forgotten_as_the_command_does(database)
+    database.close()
+
+    assert restore(database, copy).forgotten == 1
+
+    assert database.path is not None
+    assert b"kowalska_77" not in database.path.read_bytes()
+    again = Database(f"sqlite:///{database.path}")
+    check_that_kasia_is_nowhere(again, shop)
+    again.close()
+
+
+@pytest.mark.parametrize("earlier", [None, "panna_77"])
+def test_a_handle_that_the_copy_does_not_know_is_still_recognised(
+    database: Database, tmp_path: Path, earlier: str | None
+) -> None:
+    """She took her handle after the copy was made."""
+    shop = profile(database)
+    remembered(database, shop, post("Gdzie?", when=NOW, by=replace(KASIA, handle=earlier), native_id="kasia-1"))
+    copy = backed_up(database, tmp_path / "copies")
+    remembered(database, shop, post("Halo?", when=NOW, by=KASIA, native_id="kasia-2"))
+    forgotten_as_the_command_does(database)
+    before = [row.handle_digest for row in rows(database, ForgottenRow)]
+    database.close()
+
+    restore(database, copy)
+
+    again = Database(f"sqlite:///{database.path}")
+    assert [row.handle_digest for row in rows(again, ForgottenRow)] == before
+    remembered(again, shop, SAYS_SO_TOO)
+    assert {row.text for row in rows(again, PostRow)} == {"", "[…] u mnie też nie ma."}
     again.close()
 
 
@@ -478,6 +541,21 @@ def test_who_was_forgotten_since_stays_forgotten_on_postgresql_too(postgres: Dat
         assert [(row.network, row.reason) for row in forgotten(session)] == [(shop.network, "letter")]
         assert list(session.execute(select(c(CredentialRow).sealed)).scalars()) == [b"new"]
         assert "restored a backup" in list(session.execute(select(c(EventRow).verb)).scalars())
+    target.close()
+    postgres.close()
+
+
+@pytest.mark.postgres
+def test_others_name_nobody_who_was_forgotten_since_on_postgresql_too(postgres: Database, tmp_path: Path) -> None:
+    shop = profile(postgres)
+    remembered(postgres, shop, post("Gdzie paczka?", when=NOW, by=KASIA), SAYS_SO_TOO)
+    made = postgres_tools.backup(postgres, tmp_path, label="backup", now=NOW)
+    forgotten_as_the_command_does(postgres)
+    target = empty_beside(postgres)
+
+    assert restoring.restore_postgresql(target, made, previous=postgres, by="anna", machine=NOW, now=NOW) == 1
+
+    check_that_kasia_is_nowhere(target, shop)
     target.close()
     postgres.close()
 
