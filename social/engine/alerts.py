@@ -14,7 +14,7 @@ from sqlmodel import Session
 from social.domain.assessment import Urgency
 from social.store import wakes
 from social.store.rows import c, upsert
-from social.store.tables import AlertRow
+from social.store.tables import AlertRow, EscalationRow
 
 log = logging.getLogger("social.alert")
 
@@ -62,6 +62,23 @@ def raise_once(
     )
     wakes.wake(session, wakes.RING)
     log.warning("ALERT        %s", message)
+
+
+def nobody_can_tell(
+    session: Session, reply_id: int | None, case: EscalationRow, *, profile: str, now: datetime
+) -> None:
+    """A reply may be public and may not: a person looks and says."""
+    raise_once(
+        session,
+        kind="unknown",
+        subject=str(reply_id),
+        message=f"nobody can tell whether a reply on {profile} appeared; look and say: "
+        f"social queue settle {reply_id} --sent or --not-sent",
+        now=now,
+        brand_id=case.brand_id,
+        profile_id=case.profile_id,
+        escalation_id=case.id,
+    )
 
 
 def settle(session: Session, *, kind: str, subject: str) -> None:

@@ -13,6 +13,7 @@ from social import clock
 from social.clock import Anchor, PacedClock, RealClock
 from social.domain.errors import ConfigurationError, DyzurError, ModelUnavailable
 from social.domain.post import ProfileMode
+from social.engine import removed
 from social.engine.calendars import calendar_of
 from social.engine.desk import Copies, Desk, Leases, LiveProfile
 from social.engine.meter import StoredMeter
@@ -150,6 +151,8 @@ def open_desk(
             now=now,
             change_modes=only is None,
         )
+    if only is None:  # the daemon that a command runs beside may still have the profile open
+        removed.end_replies(database, now)
     store = open_credentials(settings, database)
     live: dict[int, LiveProfile] = {}
     broken: dict[str, str] = {}

@@ -655,17 +655,7 @@ def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, n
     case.note = f"{work.kind.value}: {step.reason}"[:500]
     session.add(case)
     if step.state is ReplyState.UNKNOWN:
-        alerts.raise_once(
-            session,
-            kind="unknown",
-            subject=str(work.id),
-            message=f"nobody can tell whether a reply on {live.name} appeared; look and say: "
-            f"social queue settle {work.id} --sent or --not-sent",
-            now=now,
-            brand_id=live.brand_id,
-            profile_id=live.id,
-            escalation_id=case.id,
-        )
+        alerts.nobody_can_tell(session, work.id, case, profile=live.name, now=now)
 
 
 def _minutes(duration: timedelta) -> str:

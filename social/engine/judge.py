@@ -65,13 +65,16 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     failpoints.reach("triage.assessed")
     try:
         record = partial(_record_all, desk, claimed, claimed.ids, assessments, cleared, now)
-        desk.database.step(record, patience=SERVER_MAY_BE_AWAY)
+        complained = desk.database.step(record, patience=SERVER_MAY_BE_AWAY)
     except _BAD_POST as error:
         if _is_no_posts_fault(error):
             raise
         log.exception("a batch of %d posts could not be recorded: %s", len(posts), type(error).__name__)
-        _record_one_by_one(desk, claimed, assessments, cleared, now)
+        complained = _record_one_by_one(desk, claimed, assessments, cleared, now)
     failpoints.reach("triage.after-commit")
+    if complained:
+        # a hint, in a write of its own: a poll holds its profile's row first, and then what was held till here
+        desk.database.step(partial(volume.look_soon, profile_ids=complained, now=now))
     if desk.rings:
         look_for_crises(desk, now)  # before any of the texts that were just planned goes out
     return len(claimed.ids)
@@ -136,7 +139,8 @@ def _record_all(
     cleared: set[int],
     now: datetime,
     session: Session,
-) -> None:
+) -> set[int]:
+    """Returns the profiles on which somebody complains, to be looked at soon: their rows must not be written in here."""
     locks.hold_around_posts(session, post_ids)
     mine = still_mine(session, claimed, post_ids)
     complained: set[int] = set()
@@ -157,11 +161,10 @@ def _record_all(
             if post.assessment is None and assessment.sentiment is Sentiment.NEGATIVE and not post.post.history:
                 complained.add(post.profile_id)
         recording.write(session, claimed, desk, now)
-    if soon := {id_ for id_ in complained if around[id_].crisis is None}:
-        volume.look_soon(session, soon, now=now)
     for name, count in kept.items():
         log.info("judged       %s: %d from before its first poll, kept for reports", name, count)
     failpoints.reach("triage.before-commit")
+    return {id_ for id_ in complained if around[id_].crisis is None}
 
 
 def _one_a_customer(posts: Sequence[RecalledPost]) -> list[list[RecalledPost]]:
@@ -291,15 +294,18 @@ def _case_of(desk: Desk, post: RecalledPost, decision: Decision) -> escalations.
 
 def _record_one_by_one(
     desk: Desk, claimed: Claim, assessments: Mapping[int, Assessment], cleared: set[int], now: datetime
-) -> None:
-    """One bad post never blocks its batch: it is set aside with its reason and shown to people."""
+) -> set[int]:
+    """One bad post never blocks its batch: it is set aside with its reason and shown to people. Returns as ``_record_all``."""
+    complained: set[int] = set()
     for post_id in claimed.ids:
         try:
-            desk.database.step(partial(_record_all, desk, claimed, (post_id,), assessments, cleared, now))
+            record = partial(_record_all, desk, claimed, (post_id,), assessments, cleared, now)
+            complained |= desk.database.step(record)
         except _BAD_POST as error:
             if _is_no_posts_fault(error):
                 raise
             _set_aside(desk, claimed, post_id, f"could not be judged ({type(error).__name__})", now)
+    return complained
 
 
 def _set_aside(desk: Desk, claimed: Claim, post_id: int, reason: str, now: datetime) -> None:

@@ -15,7 +15,7 @@ from social.domain.assessment import RULES_ONLY, Urgency
 from social.domain.errors import ConnectorError
 from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.engine import alerts, backlog, budgets
+from social.engine import alerts, backlog, budgets, removed
 from social.engine.desk import Desk
 from social.store import control, profiles
 from social.store.rows import active, c
@@ -91,6 +91,7 @@ def watch_over(desk: Desk, now: datetime) -> int:
 def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[str, str] | None = None) -> int:
     """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemon itself. ``ills``:
     what of ``daemon`` does not work, and why. Returns how many alerts are new."""
+    removed.end_replies(desk.database, now, besides=desk.profiles)  # what was still on the wire when we started
     behind = backlog.look(desk, now)
     with desk.database.read() as session:
         found = [

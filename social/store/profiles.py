@@ -30,7 +30,8 @@ class WantedProfile:
 
 
 def synchronise(session: Session, wanted: Iterable[WantedProfile], *, now: datetime, change_modes: bool = True) -> None:
-    """Make the rows say what the configuration says. A profile that is gone from it is switched off, never deleted.
+    """Make the rows say what the configuration says. A profile that is gone from it is switched off, never deleted; its
+    replies are ended after the commit (``social.engine.removed``), which waits for nobody who is still at one.
     Entering dry-run stamps since when; leaving it forgets the stamp (its plans are never released).
 
     ``change_modes`` is for whoever acts by the mode from here on. Were it changed beside a daemon that still rehearses,

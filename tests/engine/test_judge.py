@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, update
 
 from responders.snapshot import Limits
 from social.clock import SteppedClock
-from social.domain.assessment import RULES_ONLY, Assessment, TextToAssess, Urgency
+from social.domain.assessment import RULES_ONLY, Assessment, Sentiment, TextToAssess, Urgency
 from social.domain.errors import StoreError, Unreachable
 from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
 from social.engine import line, people
@@ -22,9 +24,9 @@ from social.engine.schedule import run_stepped
 from social.store.mapping import Profile
 from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import AssessmentRow, DecisionRow, PostRow
+from social.store.tables import AssessmentRow, DecisionRow, PostRow, ProfileRow
 from tests.cast import ANNA, MAREK, PIOTR, PROFILE, at
-from tests.engine.looking import pragma, rows
+from tests.engine.looking import pragma, profile_row, rows
 from tests.factories import assessment, desk_for, post, profile, remembered
 from tests.fakes import FAKE_CAPABILITIES, FakeClassifier, FakeConnector
 from tests.story.telling import NETWORK_RULES, case_of, cases, leases_run_out, posts, replies, the_case
@@ -247,6 +249,51 @@ def test_it_keeps_a_batch_for_later_when_the_database_is_the_trouble(
     assert line.work_through(desk, TEN) == 1
     assert [row.state for row in posts(database)] == ["judged"]
     assert len(cases(database)) == 1
+
+
+# --- complaints -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def written_tables(database: Database) -> Iterator[list[set[str]]]:
+    """The tables that each transaction of the block writes to."""
+    found: list[set[str]] = [set()]
+
+    def note(connection: object, cursor: object, statement: str, *more: object) -> None:
+        found[-1].update(re.findall(r'^(?:UPDATE|INSERT INTO) "?(\w+)', statement))
+
+    def committed(connection: object) -> None:
+        found.append(set())
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    event.listen(database.engine, "commit", committed)
+    try:
+        yield found
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+        event.remove(database.engine, "commit", committed)
+
+
+@pytest.mark.parametrize("bad_post", [False, True], ids=["a batch", "one by one"])
+def test_complaints_are_looked_at_soon_but_their_profile_is_not_held_with_their_customers(
+    database: Database, shop: Profile, clock: SteppedClock, bad_post: bool
+) -> None:
+    desk = desk_for(
+        database, clock, FakeConnector(clock), classifier=FakeClassifier(assessment(sentiment=Sentiment.NEGATIVE))
+    )
+    desk.rings = False  # the look itself would only set its next time
+    with database.write() as session:
+        session.execute(update(ProfileRow).values(crisis_due_at=TEN + timedelta(minutes=5)))
+    remembered(database, shop, post("Skandal!", when=TEN))
+    if bad_post:
+        remembered(database, shop, post("Z przyszłości.", when=FAR_AHEAD, by=PIOTR), now=TEN)
+
+    with written_tables(database) as transactions:
+        line.work_through(desk, TEN)
+
+    assert profile_row(desk)["crisis_due_at"] == TEN
+    assert {"assessment"} <= set().union(*transactions)
+    assert [written for written in transactions if "profile" in written] == [{"profile"}]
 
 
 # --- one customer, several posts --------------------------------------------------------------------------------------

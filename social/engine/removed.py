@@ -1,0 +1,128 @@
+"""A profile left the configuration: nobody has it open any more, so nobody would ever claim what it still had to say.
+
+What is planned is cancelled. What may have been published cannot be looked up without the network: people look.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlmodel import Session
+
+from social.domain.assessment import Urgency
+from social.domain.reply import ReplyState, SentBy
+from social.engine import alerts
+from social.engine.claims import LONGEST_LEASE, machine_time
+from social.store import escalations, locks, outbox
+from social.store.rows import active, among, c
+from social.store.session import Database
+from social.store.tables import EscalationRow, PostRow, ProfileRow, ReplyRow
+
+log = logging.getLogger("social.deliver")
+
+#: So many replies, or a few more, in one transaction.
+AT_ONCE = 200
+NOT_SENT = "not sent, its profile was removed from the configuration"
+NOBODY_LOOKS = "its profile was removed from the configuration before anybody could tell whether it was published; look"
+
+
+def end_replies(database: Database, now: datetime, *, besides: Collection[int] = ()) -> int:
+    """Cancel what removed profiles still plan, and give people what is doubtful. Returns how many replies; an idle look
+    never takes the write lock. What somebody still holds on the wire is left alone until its lease ends: ask again.
+    ``besides``: profiles that this process has open all the same, and looks up itself."""
+    ended = 0
+    while True:
+        with database.read() as session:
+            removed = [profile_id for profile_id in _removed(session) if profile_id not in besides]
+            conversations = _conversations(session, removed) if removed else set()
+        done = database.step(partial(_end_some, removed, conversations, now)) if conversations else 0
+        if not done:
+            return ended
+        ended += done
+
+
+def _removed(session: Session) -> dict[int, str]:
+    columns = c(ProfileRow)
+    found = session.execute(select(columns.id, columns.name).where(columns.state == "removed"))
+    return {profile_id: name for profile_id, name in found}
+
+
+def _conversations(session: Session, removed: Collection[int]) -> set[int]:
+    """Not by DISTINCT: for that SQLite would read all replies, one conversation after another."""
+    query = select(c(ReplyRow).conversation_id).where(*_stranded(session, removed)).limit(AT_ONCE)
+    return set(session.execute(query).scalars())
+
+
+def _stranded(session: Session, removed: Collection[int]) -> list[Any]:
+    """Planned, whoever holds it: its token goes. Or sending, by nobody any more, as ``claims`` sees it."""
+    columns, machine = c(ReplyRow), machine_time(session)
+    return [
+        active(ReplyRow),
+        among(columns.profile_id + 0, removed),  # + 0: SQLite would rather read all that the profile ever said
+        or_(
+            columns.state == ReplyState.PLANNED.value,
+            columns.leased_until.is_(None),
+            columns.leased_until < machine,
+            columns.leased_until > machine + LONGEST_LEASE,
+        ),
+    ]
+
+
+def _end_some(removed: Collection[int], conversations: Collection[int], now: datetime, session: Session) -> int:
+    locks.hold_conversations(session, conversations)
+    names = _removed(session)  # a daemon that started meanwhile may have brought one back
+    columns = c(ReplyRow)
+    rows = session.execute(
+        select(ReplyRow)
+        .where(*_stranded(session, names.keys() & set(removed)), among(columns.conversation_id, conversations))
+        .order_by(columns.id)
+        .with_for_update()
+    )
+    said: dict[int, list[str]] = defaultdict(list)
+    ended = rows.scalars().all()
+    for row in ended:
+        doubtful = row.state == ReplyState.SENDING.value
+        if doubtful:
+            outbox.change_state(session, row.id or 0, ReplyState.SENDING, ReplyState.UNKNOWN, reason=NOBODY_LOOKS)
+        else:
+            outbox.cancel_planned(session, now=now, reason=NOT_SENT, conversation_id=row.conversation_id)
+        words = f"{row.kind}: {NOBODY_LOOKS if doubtful else NOT_SENT}"
+        log.warning("%-12s %s #%d: %s", row.state, names[row.profile_id], row.post_id, words)
+        case = _case_of(session, row, words, doubtful=doubtful, now=now)
+        if case is None:
+            continue
+        said[row.conversation_id].append(words)
+        case.note = "; ".join(said[row.conversation_id])[:500]
+        session.add(case)
+        if doubtful:
+            alerts.nobody_can_tell(session, row.id, case, profile=names[row.profile_id], now=now)
+    return len(ended)
+
+
+def _case_of(session: Session, row: ReplyRow, words: str, *, doubtful: bool, now: datetime) -> EscalationRow | None:
+    """Where people read of it; opened for a person's answer and for what is doubtful, as ``deliver`` does."""
+    case = escalations.waiting_case(session, row.conversation_id)
+    if case is not None or (not doubtful and row.sent_by == SentBy.ROBOT.value):
+        return case
+    post = session.get_one(PostRow, row.post_id)
+    opened = escalations.open_or_join(
+        session,
+        escalations.NewCase(
+            brand_id=row.brand_id,
+            profile_id=row.profile_id,
+            conversation_id=row.conversation_id,
+            post_id=row.post_id,
+            urgency=Urgency.HIGH,
+            rule="reply-unknown" if doubtful else "reply-refused",
+            reason=words,
+            waiting_since=post.created_at,
+        ),
+        now=now,
+    )
+    return session.get_one(EscalationRow, opened)
