@@ -13,8 +13,8 @@ import json
 import logging
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -91,6 +91,8 @@ HISTORY_POSTS = 25
 LOOKED_UNDER = timedelta(days=90)
 #: How often an edge is read anew where the network forgets its place.
 WALKS_AGAIN = 2
+#: Posts of an edge that are searched for a user's words, as a proof that these can be read.
+CONTROL_POSTS = 10
 #: The network's ``ids`` parameter takes 50.
 IDS_AT_ONCE = 50
 #: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that slid off.
@@ -125,8 +127,10 @@ INVALID = 100
 MISSING_SUBCODE = 33
 #: What may be shown of a credential.
 PUBLIC_PARTS = ("app_id",)
+#: What users wrote on the page; the page's own posts need another one.
+USERS_WORDS = "pages_read_user_content"
 #: What a page token needs; the first is for the list of pages that the set-up offers.
-PERMISSIONS = ("pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement")
+PERMISSIONS = ("pages_show_list", "pages_read_engagement", USERS_WORDS, "pages_manage_engagement")
 #: What somebody must be allowed to do on a page so that their token may answer comments.
 MODERATE = "MODERATE"
 ACCOUNTS_PAGES = 10
@@ -232,6 +236,9 @@ class _Round:
     posts: dict[tuple[str, str], FetchedPost] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
+    #: Edges and posts with a walk that could not go on -> how often, since they were last read to the end.
+    given_up: dict[str, int] = field(default_factory=dict)
+    at_once: bool = False
     on_page: set[str] = field(default_factory=set)
 
     @classmethod
@@ -244,6 +251,8 @@ class _Round:
             most_marks=most_marks,
             first=False,
             looked_back=kit.moment(cursor.get("looked_back") or cursor["floor"]),
+            pending=list(cursor.get("pending") or ()),
+            given_up=dict(cursor.get("given_up") or {}),
         )
 
     def mark(self, name: str, born: datetime | None = None) -> _Mark:
@@ -251,9 +260,13 @@ class _Round:
         return self.marks.get(name) or _Mark(since=max(self.floor, born or self.floor))
 
     def slid_off(self, since: datetime) -> list[str]:
-        """Posts with a word since then that are on no edge's first page any more."""
+        """Posts with a word since then, or with words that could not be read, that are on no edge's first page any more."""
         gone = self.marks.keys() - EDGES.keys() - self.on_page
-        return sorted(post_id for post_id in gone if self.marks[post_id].since >= since)
+        return sorted(post_id for post_id in gone if self.marks[post_id].since >= since or post_id in self.given_up)
+
+    def forget(self, name: str) -> None:
+        self.marks.pop(name, None)
+        self.given_up.pop(name, None)
 
     def take(self, name: str, mark: _Mark, page: _Items) -> bool:
         """Keep what is new by ``mark``, move the mark of ``name``; true if the page ended before reaching ``mark``."""
@@ -265,7 +278,10 @@ class _Round:
         unread = [bad.native_id for bad in page.quarantined if bad.native_id is not None]
         self.marks[name] = self.marks.get(name, mark).after(times).knowing(unread)
         oldest = min(times.values(), default=None)
-        return page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
+        goes_on = page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
+        if not goes_on and not any(walk["edge"] == name for walk in self.pending):
+            self.given_up.pop(name, None)
+        return goes_on
 
     def walk_on(self, name: str, mark: _Mark, page: _Items, came: _Came) -> None:
         """Go on behind ``page`` in the next call, back to ``mark`` as it was before this walk; unless that goes in a circle:
@@ -274,30 +290,54 @@ class _Round:
         idle = came.idle + 1 if low is None or (came.low is not None and low >= came.low) else 0
         if page.after == came.after or idle >= IDLE_PAGES:
             log.error("the pages of %s go in a circle after %d; they are read again.", name, came.pages + 1)
-            self.marks[name] = mark
+            self.begin_again(name, mark)
             return
         low = min(filter(None, (low, came.low)), default=None)
         walk = {"edge": name, "after": page.after, "mark": mark.to_json(), "pages": came.pages + 1}
         self.pending.append({**walk, "low": low, "idle": idle})
 
+    def begin_again(self, name: str, mark: _Mark) -> None:
+        """Give up the walk that was to end at ``mark``. A later round reads from the newest back to there, so nothing between
+        is lost; a post of two edges may have two walks, and the one that goes further back then counts for both."""
+        marks = [mark, *(_Mark.from_json(walk["mark"]) for walk in self.pending if walk["edge"] == name)]
+        self.pending = [walk for walk in self.pending if walk["edge"] != name]
+        self.marks[name] = min(marks, key=lambda mark: mark.since)
+        self.given_up[name] = self.given_up.get(name, 0) + 1
+
+    def cannot_go_on(self, name: str, mark: _Mark, error: _Invalid | _Missing) -> None:
+        """The network refuses a walk: as a rule the post, or the item that the place pointed at, was deleted, and a new round
+        gets other places. Where it refuses those too, that must not go on unseen."""
+        self.begin_again(name, mark)
+        again = self.given_up[name]
+        # later ones wait for the next poll: this may never end
+        self.at_once = again == 1 and isinstance(error, _Invalid)
+        if again > WALKS_AGAIN:
+            log.error("%s could not be read to its end, %d times in a row; it is read again.", name, again)
+            told = f"what is older here could not be read, time and again: {error.what}"
+            self.quarantined.append(
+                Quarantined(native_id=name, reason=told, raw=json.dumps({"not read to its end": name}))
+            )
+
     def _kept(self) -> list[str]:
-        """The edges and the posts that were touched last: a post that is not watched any more may come back."""
+        """The edges and the posts that have something left to read or were touched last: a post that is not watched any more
+        may come back."""
         posts = [name for name in self.marks if name not in EDGES]
-        posts.sort(key=lambda name: self.marks[name].since, reverse=True)
+        posts.sort(key=lambda name: (name in self.given_up, self.marks[name].since), reverse=True)
         return [*(edge for edge in EDGES if edge in self.marks), *posts[: self.most_marks]]
 
-    def page(self, pending: Sequence[Mapping[str, Any]]) -> Page:
-        left = [*pending, *self.pending]
+    def page(self) -> Page:
+        kept = self._kept()
         return Page(
             posts=tuple(sorted(self.posts.values(), key=lambda post: (post.created_at, post.native_id))),
             quarantined=tuple(self.quarantined),
             cursor={
                 "floor": self.floor.isoformat(),
                 "looked_back": self.looked_back.isoformat(),
-                "marks": {name: self.marks[name].to_json() for name in self._kept()},
-                "pending": left,
+                "marks": {name: self.marks[name].to_json() for name in kept},
+                "pending": self.pending,
+                "given_up": {name: self.given_up[name] for name in kept if name in self.given_up},
             },
-            more=bool(left),
+            more=bool(self.pending) or self.at_once,
         )
 
 
@@ -544,16 +584,21 @@ class FacebookConnector:
         """A round over the edges; where one holds more news than a page, the next calls walk on before a new round."""
         self._slow_down()
         turn = _Round.begin(cursor, self._clock.now(), MARKS_A_POST * self._options.watched_posts)
-        pending = list((cursor or {}).get("pending") or ())
-        if pending:
-            self._walk_on(turn, pending.pop(0))
-            return turn.page(pending)
-        for edge in self._edges():
+        if turn.pending:
+            self._walk_on(turn, turn.pending.pop(0))
+            return turn.page()
+        watched = self._edges()
+        for edge in EDGES.keys() - set(watched):
+            turn.forget(edge)  # what comes in while it is off is no news once it is on again
+        for edge in watched:
+            # an edge that was switched on after the first poll: what lies there is history, also under its posts
+            late = not turn.first and edge not in turn.marks
+            since = self._clock.now() - OVERLAP if late else turn.floor
             page = self._posts(edge, limit=self._options.watched_posts)
-            self._take_posts(turn, edge, turn.mark(edge), page)
+            self._take_posts(turn, edge, turn.mark(edge, since), page, since=since)
         if self._clock.now() - turn.looked_back >= LOOK_BACK_EVERY:
             self._look_back(turn)
-        return turn.page(())
+        return turn.page()
 
     def _look_back(self, turn: _Round) -> None:
         """What was said under older posts since."""
@@ -565,7 +610,7 @@ class FacebookConnector:
                 comments = self._embedded(post_id, post.get("comments"))
                 self._take_comments(turn, post_id, turn.mark(post_id), comments)
             elif post_id in found:
-                del turn.marks[post_id]
+                turn.forget(post_id)
         turn.looked_back = self._clock.now()
 
     def _edges(self) -> list[str]:
@@ -573,26 +618,53 @@ class FacebookConnector:
         return [edge for edge in EDGES if switches.get(edge, True)]
 
     def _walk_on(self, turn: _Round, walk: Mapping[str, Any]) -> None:
+        """One page further. A cursor lives longer than what it points at: where a post or a place is gone, only this walk
+        ends, for an error here would come again with every later call."""
         mark = _Mark.from_json(walk["mark"])
         edge, after = walk["edge"], walk["after"]
         came = _Came(after=after, pages=walk["pages"], low=walk.get("low"), idle=walk.get("idle", 0))
-        if edge in EDGES:
-            page = self._posts(edge, limit=self._options.watched_posts, after=after)
-            self._take_posts(turn, edge, mark, page, came)
+        try:
+            page = self._walked(edge, after)
+        except _Missing as error:
+            turn.cannot_go_on(edge, mark, error)  # if it is deleted, the look back forgets it
+        except _Invalid as error:
+            with suppress(_Missing):
+                # what is refused without a place too is wrong in itself: people must see that
+                self._walked(edge, None)
+            turn.cannot_go_on(edge, mark, error)
         else:
-            self._take_comments(turn, edge, mark, self._comments(edge, after=after), came)
+            if edge in EDGES:
+                self._take_posts(turn, edge, mark, page, came)
+            else:
+                self._take_comments(turn, edge, mark, page, came)
 
-    def _take_posts(self, turn: _Round, edge: str, mark: _Mark, page: _Items, came: _Came = BEGINNING) -> None:
+    def _walked(self, edge: str, after: str | None) -> _Items:
+        if edge in EDGES:
+            return self._posts(edge, limit=self._options.watched_posts, after=after)
+        return self._comments(edge, after=after)
+
+    def _take_posts(
+        self,
+        turn: _Round,
+        edge: str,
+        mark: _Mark,
+        page: _Items,
+        came: _Came = BEGINNING,
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        """``since``: before it nothing under these posts is news, where nothing is known of them."""
         # our own old posts are of no interest, so that edge is never walked
         if turn.take(edge, mark, page) and edge != "published_posts":
             turn.walk_on(edge, mark, page, came)
-        born = {post.native_id: post.created_at for post in page.posts}
+        since = since or turn.floor
+        born = {post.native_id: max(post.created_at, since) for post in page.posts}
         for item in page.raw:
             post_id = kit.identifier_or_none(item.get("id"))
             if post_id is not None:
                 turn.on_page.add(post_id)
                 comments = self._embedded(post_id, item.get("comments"))
-                self._take_comments(turn, post_id, turn.mark(post_id, born.get(post_id)), comments)
+                self._take_comments(turn, post_id, turn.mark(post_id, born.get(post_id, since)), comments)
 
     def _take_comments(self, turn: _Round, post_id: str, mark: _Mark, page: _Items, came: _Came = BEGINNING) -> None:
         if turn.take(post_id, mark, page):
@@ -687,7 +759,7 @@ class FacebookConnector:
         return [{**walk, "after": page.after, "pages": walk["pages"] + 1}]
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
-        self._slow_down()
+        # near the limit too: every answer begins with this look
         state: dict[str, FetchedPost | Gone] = {}
         for node, fields in (("comment", COMMENT_FIELDS), ("post", POST_FIELDS)):
             refs = {post.native_id: post for post in posts if post.native.get("node", "comment") == node}
@@ -697,14 +769,40 @@ class FacebookConnector:
                     state[native_id] = Gone(native_id=native_id)
                     continue
                 ref = refs[native_id]
-                read = self._comment_of(ref.thread_root) if node == "comment" else self._post_of(ref.kind)
-                now = kit.read_items([item], read)[0]
+                reading = self._comment_of(ref.thread_root) if node == "comment" else self._post_of(ref.kind)
+                now = kit.read_items([item], reading)[0]
                 state.update({post.native_id: post for post in now if post.native_id == native_id})
-        if any(isinstance(found, Gone) for found in state.values()):
-            # the network gives one answer for "deleted" and "you may not see it": without this look, a lost permission
-            # would read as if every customer had deleted everything
-            self._call(self._graph.get_connections, self.identity().native_id, "published_posts", fields="id", limit=1)
-        return state
+        gone = {native_id for native_id, found in state.items() if isinstance(found, Gone)}
+        read = [found for found in state.values() if isinstance(found, FetchedPost)]
+        proven = any(not post.ours and post.kind is not PostKind.TAGGED for post in read)
+        if not gone or proven or self._sees_users_words(gone):
+            return state
+        log.warning("%s: %d posts cannot be read, and nothing proves that they are deleted.", self._resource, len(gone))
+        return {post.native_id: post for post in read}
+
+    def _sees_users_words(self, gone: Collection[str]) -> bool:
+        """The network gives one answer for "deleted" and "you may not see it", and what is called deleted is erased here. So
+        it is believed only where the permission to read what users wrote (which is not the one for our own posts) is proven
+        in the same breath: by another asked post that came back; by a user's words on the page, those that are said to be
+        gone not among them; or, on a page where nobody else says anything, by the token's own list of permissions. What tags
+        the page stands elsewhere and proves nothing here."""
+        for edge in self._edges():  # what is switched off may be what this page does not have
+            if edge == "tagged":
+                continue
+            page = self._posts(edge, limit=CONTROL_POSTS)
+            items = [*page.posts]
+            for item in page.raw:
+                items += self._embedded(str(item.get("id")), item.get("comments")).posts
+            users = {item.native_id for item in items if not item.ours and not item.author.deleted}
+            if users:
+                return users.isdisjoint(gone)
+        if self._app is None:
+            return False
+        try:
+            scopes = kit.listing(self._debugged().get("scopes"))
+        except Unreachable:
+            return False
+        return USERS_WORDS in scopes
 
     def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any] | None]:
         """What the network says of ``ids``, ``None`` for those that it does not have. One missing id spoils a whole answer,
@@ -829,7 +927,7 @@ class FacebookConnector:
         return answer
 
     def _slow_down(self) -> None:
-        """Reading customers' news stops near the limit, so that answering them still works."""
+        """Reading customers' news stops near the limit, so that answering them still works: the looks before a text too."""
         if self._pause is not None and self._clock.now() < self._pause[1]:
             scope, until = self._pause
             told = f"more than {SLOW_DOWN_AT:g} % of the network's limit ({scope}) is used."
@@ -846,17 +944,17 @@ class FacebookConnector:
         error = answer.get("error")
         over = kit.is_over(response.status_code)
         if isinstance(error, dict) and not (publishes and response.status_code < 400):  # else both yes and no
-            raise self._problem(error, publishes, over=over)
+            raise self._problem(error, publishes, status=response.status_code)
         if error:
             told = "the network reported an error without saying which."
             raise kit.lost(told, publishes=publishes, resource=self._resource, over=over)
         # facebook-sdk looks for "json" in a header that it takes for granted
         response.headers["content-type"] = "application/json"
 
-    def _problem(self, error: Mapping[str, Any], publishes: bool, *, over: bool) -> ConnectorError:
+    def _problem(self, error: Mapping[str, Any], publishes: bool, *, status: int) -> ConnectorError:
         code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
         said = kit.sentence(f"the network answered {code}/{subcode or 0}: {kit.quoted(str(error.get('message', '')))}")
-        at = self._resource
+        at, over = self._resource, kit.is_over(status)
         if code in TRANSIENT or (error.get("is_transient") is True and code not in THROTTLED):
             return kit.lost(said, publishes=publishes, resource=at, over=over)
         if code in THROTTLED:
@@ -875,6 +973,9 @@ class FacebookConnector:
             return (_Missing if missing else _Invalid if code == INVALID else Unreachable)(said, resource=at)
         if code == DUPLICATE:
             return kit.Duplicate(said, resource=at)
+        if status >= 500 or not over or code < 0:
+            # the network broke, perhaps after it had published: only a 4xx with a code that Meta's lists know is a no
+            return kit.lost(said, publishes=True, resource=at, over=over)
         if missing:
             return Refused(said, reason=RefusalReason.GONE, resource=at)
         if code == ABUSE:
@@ -901,7 +1002,8 @@ class FacebookConnector:
             if full and until is not None:
                 self._pause = (scope, until)
             left = 0 if full else None
-            self._quota.note(Quota(scope=scope, stops="all", remaining=left, used_percent=used, resets_at=until))
+            # our own reserve, not the network's word: that is a RateLimited, and stops all
+            self._quota.note(Quota(scope=scope, stops="read", remaining=left, used_percent=used, resets_at=until))
             if used < REPORT_AT:
                 self._reported.discard(scope)
             elif scope not in self._reported:

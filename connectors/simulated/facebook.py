@@ -333,6 +333,9 @@ def _page(
     after = request.param("after")
     if after and (request.fault("expired-cursor") or not re.fullmatch(r"c\d+", after)):
         raise GraphError(100, "(#100) Invalid cursors values passed")
+    if after and (pointed := world.post(int(after[1:]))) is not None and pointed.deleted:
+        # a place is an item, and ends with it: https://developers.facebook.com/docs/graph-api/results
+        raise GraphError(100, "(#100) Invalid cursors values passed")
     endless = after if after and request.fault("endless-pages") else None
     place = int(after[1:]) if after and not endless and not request.fault("duplicate-page") else None
     if place is not None and descending and request.fault("overlap-page"):

@@ -295,6 +295,73 @@ class TestFacebook(ConnectorContract):
         Interposed(stage, instead=blind)
         self._fails(CredentialsExpired, lambda: connector.refresh([post.ref]))
 
+    def test_a_lost_permission_for_users_words_is_no_deletion(self, stage: Stage) -> None:
+        """The page's own posts stay readable, without what is said under them."""
+        connector = stage.connector()
+        for number in range(3):
+            stage.customer_says(f"nowy {number}", author=f"c{number}")
+        posts = customers(connector)
+
+        def blind(request: SimulatedRequest) -> SimulatedResponse | None:
+            return graph_error(100, subcode=33) if request.param("ids") is not None else None
+
+        def without_users(request: SimulatedRequest, response: SimulatedResponse) -> SimulatedResponse:
+            body = json.loads(json.dumps(response.body))
+            for item in body.get("data", ()):
+                item.pop("comments", None)
+            return replace(response, body=body)
+
+        Interposed(stage, instead=blind, after=without_users)
+        assert connector.refresh([post.ref for post in posts]) == {}
+
+    def test_missing_posts_that_the_page_still_shows_are_no_deletions(self, stage: Stage) -> None:
+        connector = stage.connector()
+        stage.customer_says("nowy 1")
+        posts = customers(connector)
+        Interposed(
+            stage, instead=lambda request: graph_error(100, subcode=33) if request.param("ids") is not None else None
+        )
+        assert connector.refresh([post.ref for post in posts]) == {}
+
+    @pytest.mark.parametrize("other", ["comment", "visitor-post"])
+    def test_a_single_deleted_post_is_gone_where_somebody_elses_words_are_readable(
+        self, stage: Stage, other: str
+    ) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("nowy 1")
+        (post,) = customers(connector)
+        if other == "comment":
+            stage.customer_says("nowy 2", author="beata_kuras")
+        else:
+            customer_posts(stage.world, "facebook", "nowy 2", author="beata_kuras", kind="visitor-post")
+        stage.world.delete(said.sequence)
+        assert isinstance(connector.refresh([post.ref])[post.native_id], Gone)
+
+    @pytest.mark.parametrize("granted", [True, False])
+    def test_the_only_words_on_the_page_are_gone_where_the_token_says_that_it_may_read_users(
+        self, stage: Stage, granted: bool
+    ) -> None:
+        kept = RememberedCredentials("own", {**self.secrets, "app_id": APP_ID})
+        connector = stage.connector(credentials=kept)
+        said = stage.customer_says("nowy 1")
+        (post,) = customers(connector)
+        stage.world.delete(said.sequence)
+        if not granted:
+            token = {"is_valid": True, "scopes": ["pages_read_engagement", "pages_manage_engagement"]}
+            told = SimulatedResponse(body={"data": token})
+            Interposed(stage, instead=lambda request: told if request.path.endswith("/debug_token") else None)
+        assert [type(found) for found in connector.refresh([post.ref]).values()] == [Gone] * granted
+
+    def test_nobody_knows_whether_the_only_words_are_gone_where_the_token_cannot_be_asked_about(
+        self, stage: Stage
+    ) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("nowy 1")
+        (post,) = customers(connector)
+        stage.world.delete(said.sequence)
+        assert connector.refresh([post.ref]) == {}
+        assert not connector.can_reply(post.ref).allowed
+
     def test_many_posts_are_refreshed_and_one_missing_spoils_none(self, stage: Stage) -> None:
         connector = stage.connector()
         visitor = customer_posts(stage.world, "facebook", "nowy 100", kind="visitor-post")
@@ -357,13 +424,21 @@ class TestFacebook(ConnectorContract):
         ("response", "over"),
         [
             (graph_error(2, status=500), True),
+            (graph_error(-1, status=500), True),
+            (graph_error(100, status=500), True),
+            (graph_error(100, subcode=33, status=503), True),
+            (graph_error(200, status=502), True),
+            (graph_error(368, status=500), True),
+            (graph_error(12, status=504), False),
+            (graph_error(100, status=408), False),
+            (graph_error(-1, status=400), True),
             (SimulatedResponse(status=502, body={"error": "something broke"}), True),
             (SimulatedResponse(status=503, body=b"<html>", content_type="text/html"), True),
             (graph_error(2, status=504), False),
             (SimulatedResponse(status=504, body={"error": "something broke"}), False),
         ],
     )
-    def test_only_a_gateway_that_lost_its_patience_leaves_a_reply_on_its_way(
+    def test_what_broke_is_no_refusal_and_only_a_gateway_that_lost_its_patience_leaves_a_reply_on_its_way(
         self, stage: Stage, response: SimulatedResponse, over: bool
     ) -> None:
         connector = stage.connector()
@@ -373,6 +448,23 @@ class TestFacebook(ConnectorContract):
         with pytest.raises(Uncertain) as caught:
             connector.reply(post.ref, "Hej", key="k", sent_by=SentBy.ROBOT)
         assert caught.value.over is over
+
+    @pytest.mark.parametrize(
+        ("response", "kind"),
+        [
+            (graph_error(506, status=500), Duplicate),
+            (graph_error(32, status=500), RateLimited),
+            (graph_error(190, status=500), CredentialsExpired),
+        ],
+    )
+    def test_a_broken_network_that_still_says_what_it_means_is_heard(
+        self, stage: Stage, response: SimulatedResponse, kind: type[ConnectorError]
+    ) -> None:
+        connector = stage.connector()
+        stage.customer_says("nowy 1")
+        (post,) = customers(connector)
+        Interposed(stage, instead=every("POST", response))
+        assert type(self._fails(kind, lambda: connector.reply(post.ref, "Hej", key="k", sent_by=SentBy.ROBOT))) is kind
 
     @pytest.mark.parametrize(
         ("response", "kind"),
@@ -457,11 +549,19 @@ class TestFacebook(ConnectorContract):
         error = self._fails(RateLimited, lambda: connector.fetch(None))
         assert isinstance(error, RateLimited)
         assert (error.until, error.scope) == (START + timedelta(minutes=20), "business:pages")
-        self._fails(RateLimited, lambda: connector.refresh([post.ref]))
+        self._fails(RateLimited, lambda: connector.history(START, None))
+        assert post.native_id in connector.refresh([post.ref])
         assert connector.can_reply(post.ref).allowed
         assert connector.reply(post.ref, "Hej", key="k", sent_by=SentBy.ROBOT).native_id
         stage.pass_time(minutes=40)
         assert connector.fetch(None).posts
+
+    def test_our_own_reserve_stops_reading_only(self, stage: Stage) -> None:
+        connector = stage.connector()
+        Interposed(stage, after=lambda request, response: replace(response, headers=usage(96, minutes=20)))
+        connector.identity()
+        (quota,) = connector.quota()
+        assert (quota.stops, quota.remaining, quota.resets_at) == ("read", 0, START + timedelta(minutes=20))
 
     def test_usage_from_80_percent_is_told_once(self, stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
         connector = stage.connector()

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.simulated.facebook import APP_ID
 from connectors.simulated.history import History, read_history
 from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResponse, SimulatedServer, discover_dialects
 from connectors.simulated.twitter import TwitterDialect
@@ -39,7 +40,11 @@ SECRETS: Mapping[str, Mapping[str, str]] = {
         "access_token": "canary-access-token-of-x",
         "access_token_secret": "canary-token-secret",
     },
-    "facebook": {"access_token": "canary-page-token-of-meta", "app_secret": "canary-app-secret-of-meta"},
+    "facebook": {
+        "access_token": "canary-page-token-of-meta",
+        "app_secret": "canary-app-secret-of-meta",
+        "app_id": APP_ID,  # as `social connect` keeps it
+    },
     "bluesky": {"app_password": "canary-app-password-1"},
 }
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"bluesky": {"handle": "sklep-lawenda.test"}}
