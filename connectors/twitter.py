@@ -13,7 +13,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors import kit
 from connectors.setup import sole_access
-from connectors.spending import Purse
+from connectors.spending import SCOPE, Purse
 from social.domain.errors import (
     CannotTell,
     ConfigurationError,
@@ -35,7 +35,7 @@ from social.domain.errors import (
     Uncertain,
     Unreachable,
 )
-from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, PostKind, PostRef
+from social.domain.post import Author, FetchedPost, Gone, Media, MediaKind, PostKind, PostRef, Quarantined
 from social.domain.reply import Receipt, SentBy
 from social.ports import (
     ALLOWED,
@@ -88,7 +88,14 @@ PAGE_SIZE = 100
 LOOKUP_SIZE = 100
 #: Own posts since a customer's post that are looked through for our answer: ten pages.
 OWN_PAGES = 10
-#: The network keeps 800 mentions and 3,200 own posts; a walk that is longer goes in a circle.
+#: Ids are only about as old as they say ("k-sorted", https://github.com/twitter-archive/snowflake), and a post may be
+#: listed later than a newer one: every walk goes on below the newest id that we know. What is read twice within a UTC day
+#: is billed once (docs.x.com, pricing), so this costs at most the last posts before a quiet night a second time.
+OVERLAP = timedelta(minutes=2)
+#: Ids kept in the cursor to tell new posts of the overlap from known ones; beyond it some come twice, none is lost.
+MOST_SEEN = 1000
+#: The network keeps 800 mentions and 3,200 own posts; a walk over them that is longer goes in a circle. A search may truly
+#: have more hits: it ends here, for it would begin again for ever, at five times the price.
 LONGEST_WALK = 60
 #: So many pages in a row that bring nothing older go in a circle, whatever their tokens look like.
 IDLE_PAGES = 3
@@ -96,6 +103,10 @@ IDLE_PAGES = 3
 FIRST_POST_AT = datetime(2010, 11, 6, tzinfo=UTC)
 #: A post may be edited for up to an hour after it was written.
 EDIT_WINDOW = timedelta(hours=2)
+#: Ids of a post's versions that are kept; the network allows five edits.
+MOST_VERSIONS = 20
+#: Begins the names of the streams that are searches.
+SEARCH = "search "
 RENEW_BEFORE = timedelta(minutes=2)
 CREDITS_WAIT = timedelta(hours=1)
 
@@ -164,11 +175,17 @@ class _BadRequest(Unreachable):
     """400 on a read: a paging token that is no longer good."""
 
 
+class _Forbidden(CredentialsExpired):
+    """403 on a read: the access may not read this; it may still read the rest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Walk:
-    """A walk from the newest item back to ``mark``. ``top`` becomes the mark when the walk has arrived."""
+    """A walk from the newest item back to a little below ``mark``. ``top`` becomes the mark when the walk has arrived."""
 
     mark: str | None = None
+    floor: str | None = None  # an earlier walk ended here before its end; what is older stays unread
+    seen: list[str] = field(default_factory=list)  # what was handed out and may be met again, newest first
     top: str | None = None
     token: str | None = None
     pages: int = 0
@@ -181,20 +198,49 @@ class _Walk:
         known = {name: value for name, value in (kept or {}).items() if name in cls.__dataclass_fields__}
         return cls(**known)
 
-    def seen(self, ids: Iterable[str], *, now: datetime) -> _Walk:
-        """``top`` takes no id of a time to come: a mark up there would hide everything that is written until then."""
-        met = list(ids)
-        low = min(filter(None, (self.low, *met)), key=_age, default=None)
-        top = max(filter(None, (self.top, *(one for one in met if _is_past(one, now)))), key=_age, default=None)
-        return replace(self, top=top, low=low, idle=self.idle + 1 if low == self.low else 0)
+    @property
+    def since(self) -> str | None:
+        """The network is asked for what is newer than this id."""
+        return max(filter(None, (_before(self.mark), self.floor)), key=_age, default=None)
+
+    def met(self, ids: Iterable[str], *, told: Sequence[str], now: datetime) -> _Walk:
+        """After a page that handed out ``ids`` and on which the network named those ``told``. ``top`` takes no id of a time to
+        come: a mark up there would hide everything that is written until then."""
+        low = min(filter(None, (self.low, *told)), key=_age, default=None)
+        top = max(filter(None, (self.top, *(one for one in told if _is_past(one, now)))), key=_age, default=None)
+        idle = self.idle + 1 if low == self.low else 0
+        return replace(self, top=top, low=low, idle=idle, seen=self._still_needed({*self.seen, *ids}, top))
+
+    def _still_needed(self, ids: Iterable[str], top: str | None) -> list[str]:
+        """The overlap of this walk, below the mark, and that of the next one, below what will be the mark."""
+        mark = _newest(self.mark, top)
+        spans = [(_age(_before(low) or ""), high) for low, high in ((self.mark, self.mark), (mark, None)) if low]
+        kept = [
+            one for one in ids if any(low < _age(one) and (not high or _age(one) <= _age(high)) for low, high in spans)
+        ]
+        return sorted(kept, key=_age, reverse=True)[:MOST_SEEN]
+
+    def circles(self, token: str | None) -> bool:
+        return token is not None and (token == self.token or self.idle >= IDLE_PAGES)
+
+    def is_too_long(self, token: str | None) -> bool:
+        return token is not None and self.pages + 1 >= LONGEST_WALK
 
     def turned(self, token: str | None, *, stop: bool) -> _Walk:
-        """After a page: on with ``token``, or arrived."""
+        """After a page: on with ``token``, or arrived. ``stop``: here, whatever lies below."""
         if token is None or stop:
-            return _Walk(mark=max(filter(None, (self.top, self.mark)), key=_age, default=None))
-        if token == self.token or self.pages + 1 >= LONGEST_WALK or self.idle >= IDLE_PAGES:
-            return _Walk(mark=self.mark)  # paging in a circle: read again from the old mark rather than lose something
+            mark = _newest(self.top, self.mark)
+            # an id of a time to come would be a floor that nothing gets over
+            cut = token is not None and self.low is not None and mark is not None and _age(self.low) <= _age(mark)
+            arrived = _Walk(mark=mark, floor=self.low if cut else self.floor)
+            return replace(arrived, seen=arrived._still_needed(self.seen, None))
+        if self.circles(token) or self.is_too_long(token):
+            return self.again(self.mark)  # paging in a circle: read again from the old mark rather than lose something
         return replace(self, token=token, pages=self.pages + 1)
+
+    def again(self, mark: str | None) -> _Walk:
+        """From the newest item down to ``mark``; what was handed out stays known."""
+        return _Walk(mark=mark, floor=self.floor if mark is not None else None, seen=self.seen)
 
 
 class TwitterConnector:
@@ -300,6 +346,8 @@ class TwitterConnector:
             resource=self._resource,
         )
         self._level: str | None = None
+        #: Streams that could not be read when they were last asked -> when to ask again.
+        self._left_out: dict[str, datetime] = {}
         self._renewing = threading.Lock()
         self._duplicates: set[str] = set()
         self._me: Author | None = None
@@ -385,21 +433,35 @@ class TwitterConnector:
             return None
 
     def fetch(self, cursor: Cursor | None) -> Page:
-        """Mentions, unless switched off our own posts, and searches. The cursor holds one walk a stream."""
+        """Mentions, unless switched off our own posts, and searches. The cursor holds one walk a stream.
+
+        A stream besides the mentions that cannot be read keeps its walk as it was, and nobody else's news waits for it.
+        """
+        kept = cursor or {}
         streams = self._streams()
-        walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
+        walks = {stream: _Walk.resumed(kept.get(stream)) for stream in streams}
+        under_way = [stream for stream in walks if walks[stream].token]
         posts: dict[tuple[str, str], FetchedPost] = {}
-        quarantined = []
-        for stream in [stream for stream in walks if walks[stream].token] or list(walks):
-            answer, walks[stream] = self._step(streams[stream], walks[stream], first=cursor is None)
-            read, bad = self._items(answer)
-            posts.update({(post.native_id, post.revision): post for post in read})
-            quarantined += bad
+        quarantined: list[Quarantined] = []
+        read_on: set[str] = set()
+        for turn in (under_way, [stream for stream in walks if stream not in under_way]):
+            for stream in turn:
+                # the first poll sets the mark; a stream that is switched on later does the same
+                step = self._step_or_leave_out(stream, streams[stream], walks[stream], first=stream not in kept)
+                if step is None:
+                    continue
+                walks[stream], read, bad = step
+                posts.update({(post.native_id, post.revision): post for post in read})
+                quarantined += bad
+                read_on.add(stream)
+            if read_on:
+                break
         return Page(
             posts=tuple(sorted(posts.values(), key=lambda post: (post.created_at, _age(post.native_id)))),
             quarantined=tuple(quarantined),
-            cursor={stream: asdict(walk) for stream, walk in walks.items()},
-            more=any(walk.token for walk in walks.values()),
+            # without those that were never read: their first page is still to come
+            cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
+            more=any(walks[stream].token for stream in walks if stream not in self._left_out),
         )
 
     def _streams(self) -> dict[str, Callable[..., Any]]:
@@ -416,24 +478,54 @@ class TwitterConnector:
         if self._options.watch_own_posts:
             streams["own"] = timeline(client.get_users_tweets)
         # named by the query, so that a changed query starts a walk of its own
-        return streams | {f"search {query}": search(query) for query in self._options.search}
+        return streams | {f"{SEARCH}{query}": search(query) for query in self._options.search}
 
-    def _step(self, call: Callable[..., Any], walk: _Walk, *, first: bool) -> tuple[Mapping[str, Any], _Walk]:
+    def _step_or_leave_out(
+        self, stream: str, call: Callable[..., Any], walk: _Walk, *, first: bool
+    ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]] | None:
+        """``None``: this stream cannot be read at the moment, the others can."""
+        now = self._clock.now()
+        if stream in self._left_out and now < self._left_out[stream]:
+            return None
+        try:
+            step = self._step(stream, call, walk, first=first)
+        except ConnectorError as error:
+            if stream == "mentions" or _concerns_all(error):
+                raise
+            if stream not in self._left_out:  # told once, not with every poll
+                log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
+            self._left_out[stream] = error.until if isinstance(error, RateLimited) else now
+            return None
+        if self._left_out.pop(stream, None) is not None:
+            log.info("%s: %s can be read again.", self._resource, stream)
+        return step
+
+    def _step(
+        self, stream: str, call: Callable[..., Any], walk: _Walk, *, first: bool
+    ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]]:
+        """One page, without what was handed out before."""
         size = self._options.first_posts if first else PAGE_SIZE
         try:
-            answer = self._read(call, walk.token, max_results=size, since_id=walk.mark, **self._fields())
+            answer = self._read(call, walk.token, max_results=size, since_id=walk.since, **self._fields())
         except _BadRequest:
-            if walk == _Walk():
+            if walk.token is None and walk.since is None:
                 raise
-            # the paging token has ended, or the mark is older than a search reaches: walk again from the newest;
-            # what was read before comes a second time
-            walk = _Walk(mark=walk.mark if walk.token else None)
-            answer = self._read(call, None, max_results=size, since_id=walk.mark, **self._fields())
-        newest = kit.mapping(answer.get("meta")).get("newest_id")
+            # the paging token has ended, or the mark is older than a search reaches: walk again from the newest
+            walk = walk.again(walk.mark if walk.token else None)
+            answer = self._read(call, None, max_results=size, since_id=walk.since, **self._fields())
+        known, newest = set(walk.seen), kit.mapping(answer.get("meta")).get("newest_id")
         # the mark may pass what cannot be read, by the word of the network; but not what was left out of the page
-        ids = [*_ids(answer.get("data")), *_ids([{"id": newest}] if _is_whole(answer) else [])]
-        walk = walk.seen(ids, now=self._clock.now())
-        return answer, walk.turned(_next_place(answer), stop=first)
+        told = [*_ids(answer.get("data")), *_ids([{"id": newest}] if _is_whole(answer) else [])]
+        walk = walk.met(_undoubted(answer.get("data")), told=told, now=self._clock.now())
+        if isinstance(answer.get("data"), list):
+            answer = {**answer, "data": [item for item in answer["data"] if not known.intersection(_ids([item]))]}
+        place = _next_place(answer)
+        given_up = stream.startswith(SEARCH) and walk.is_too_long(place) and not walk.circles(place)
+        if given_up:
+            log.error(
+                "%s: %s has more hits than %d pages; the older ones are left out.", self._resource, stream, LONGEST_WALK
+            )
+        return walk.turned(place, stop=first or given_up), *self._items(answer)
 
     def history(self, since: datetime, cursor: Cursor | None) -> Page:
         """Our own posts, so that an answer is known before what it answers, then the mentions."""
@@ -482,7 +574,11 @@ class TwitterConnector:
                 state[wanted[current]] = found
         # an id shows its own version for ever; an edited post's newest version has a new id
         state.update({later[latest]: found for latest, found in self._lookup(later).items()})
-        return state
+        # what is gone was asked for by the id of a version; it is known by its first
+        return {
+            first: replace(found, native_id=first) if isinstance(found, Gone) else found
+            for first, found in state.items()
+        }
 
     def _lookup(self, ids: Iterable[str]) -> dict[str, FetchedPost | Gone]:
         asked = list(ids)
@@ -570,7 +666,8 @@ class TwitterConnector:
         return Receipt(native_id=native_id, published_at=_snowflake_time(native_id), permalink=_permalink(native_id))
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
-        targets = {post.native_id, _current(post)}
+        # whether an answer names the first id or that of the version it was given to, the network's documents do not say
+        targets = {post.native_id, _current(post), *map(str, kit.listing(post.native.get("versions")))}
         for own in self._own_posts_since(post):
             if own.in_reply_to in targets and _said(own.text) == _said(text):
                 return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
@@ -661,6 +758,9 @@ class TwitterConnector:
             return RateLimited(said, until=until, scope=scope, resource=self._resource)
         if status == 400 and not publishes:
             return _BadRequest(said, resource=self._resource)
+        if status == 403 and not publishes:
+            next_step = f"Give the token the permission, and connect the profile again: social connect {self.kind}"
+            return _Forbidden(said, resource=self._resource, next_step=next_step)
         if status in {400, 403} and publishes:
             return self._denial(status, words, said)
         return None
@@ -764,6 +864,9 @@ class TwitterConnector:
         references = _references(item)
         told_at = kit.written_at(item.get("created_at"), now=self._clock.now())
         edited = current != history[0]
+        native: dict[str, Any] = {"id": current, "latest": history[-1]}
+        if len(history) > 1:
+            native["versions"] = history[-MOST_VERSIONS:]
         ours = author_id == me.native_id
         return FetchedPost(
             native_id=history[0],
@@ -780,7 +883,7 @@ class TwitterConnector:
             permalink=_permalink(current),
             language_hint=_language(item.get("lang")),
             media=_media(item),
-            native={"id": current, "latest": history[-1]},
+            native=native,
             raw=kit.small(item),
         )
 
@@ -795,9 +898,40 @@ def _age(native_id: str) -> tuple[int, str]:
     return len(native_id), native_id
 
 
+def _newest(*ids: str | None) -> str | None:
+    return max(filter(None, ids), key=_age, default=None)
+
+
+def _before(native_id: str | None) -> str | None:
+    """The first id of the time ``OVERLAP`` before ``native_id``; the same id where that holds no time."""
+    if native_id is None or _snowflake_time(native_id) is None:
+        return native_id
+    return str(max(0, (int(native_id) >> 22) - OVERLAP // timedelta(milliseconds=1)) << 22)
+
+
+def _concerns_all(error: ConnectorError) -> bool:
+    """Whether what one request met would meet every other one too."""
+    if isinstance(error, RateLimited):
+        return error.scope in {"credits", SCOPE}
+    return isinstance(error, CredentialsExpired) and not isinstance(error, _Forbidden)
+
+
 def _ids(items: object) -> list[str]:
     found = [item.get("id") for item in kit.listing(items) if isinstance(item, dict)]
     return [native_id for native_id in found if isinstance(native_id, str) and _ID.fullmatch(native_id)]
+
+
+def _undoubted(items: object) -> list[str]:
+    """The ids of a page's items, without those that call another item of it an earlier version of themselves: a post is listed
+    once, so one of the two is wrong, and is read again while it can be."""
+    listed = set(_ids(items))
+    named = [(item, _versions(item)) for item in kit.listing(items) if isinstance(item, dict)]
+    return [one for item, versions in named for one in _ids([item]) if not (listed & set(versions)) - {one}]
+
+
+def _versions(item: Mapping[str, Any]) -> list[str]:
+    history = kit.listing(_either(item, "edit_history_tweet_ids", "edit_history_post_ids"))
+    return [one for one in history if isinstance(one, str)]
 
 
 def _native_id(value: object) -> str:

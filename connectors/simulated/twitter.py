@@ -1,7 +1,8 @@
 """X's API v2 as the connector uses it: mentions, own timeline, lookup, recent search of a conversation, create, token.
 
 Ids are like X's: milliseconds since X's epoch, then 22 bits that tell posts of the same millisecond apart (here: the
-world's sequence), so ids rise with time. Every edit has its own id; an old id goes on showing the old text.
+world's sequence), so ids rise with time. Every edit has its own id; an old id goes on showing the old text. An answer
+names the version that stood when it was written: X's documents leave open whether it is that or the first one.
 """
 
 from __future__ import annotations
@@ -181,12 +182,12 @@ class TwitterDialect:
 
 def _timeline(world: World, name: str, request: SimulatedRequest) -> list[WorldPost]:
     """What is newer than ``since_id`` and not older than ``start_time``, by the newest version of each post."""
-    since_id = request.param("since_id") or "0"
-    since = int(since_id) & SEQUENCE_MASK if since_id.isdigit() else 0
+    since = request.param("since_id") or "0"
     start = request.param("start_time")
     oldest = datetime.fromisoformat(start) if start else datetime.min.replace(tzinfo=UTC)
     posts = world.by_author(NETWORK, BRAND) if name == "own" else world.posts(NETWORK)
-    fresh = [post for post in posts if _newest(post) >= since and _written_at((post, len(post.edits))) >= oldest]
+    oldest = max(oldest, _earliest(int(since))) if since.isdigit() else oldest
+    fresh = [post for post in posts if (post.edited_at or post.created_at) >= oldest]
     if name == "own":
         return fresh
     return [post for post in fresh if not post.ours and (post.mentions_brand or _answers_brand(world, post))]
@@ -253,7 +254,7 @@ def _page(
         below = [below, *reversed(above)][:OVERLAP][-1] + 1
     if until := request.param("until_id"):
         below = int(until) if below is None else min(below, int(until))
-    asked = [(post, len(post.edits)) for post in newest if _newest(post) >= since & SEQUENCE_MASK]
+    asked = [(post, len(post.edits)) for post in newest if (post.edited_at or post.created_at) >= _earliest(since)]
     asked = [version for version in asked if since < _number(version) and (below is None or _number(version) < below)]
     shown = asked[: int(size)]
     if request.fault("empty-page"):
@@ -270,7 +271,7 @@ def _page(
     body = _listed(request, world, shown)
     if request.fault("missing-fields") and body.get("data"):
         for name in ("author_id", "created_at"):
-            body["data"][-1].pop(name, None)
+            body["data"][0].pop(name, None)  # the newest: the oldest may be known already
     return SimulatedResponse(body={**body, "meta": meta})
 
 
@@ -317,8 +318,8 @@ def _tweet(world: World, version: Version) -> dict[str, Any]:
         "lang": post.language,
         "reply_settings": "following" if post.replies_disabled else "everyone",
     }
-    references = [("replied_to", post.parent), ("quoted", post.quoted)]
-    if listed := [{"type": kind, "id": _first_id(world, to)} for kind, to in references if to is not None]:
+    references = [("replied_to", _answered_id(world, post)), ("quoted", _first_id(world, post.quoted))]
+    if listed := [{"type": kind, "id": to} for kind, to in references if to is not None]:
         item["referenced_tweets"] = listed
     if addressee is not None:
         item["in_reply_to_user_id"] = str(addressee.number)
@@ -431,9 +432,24 @@ def _time_of(number: int) -> datetime:
     return datetime.fromtimestamp(((number >> SEQUENCE_BITS) + EPOCH_MS) / 1000, UTC)
 
 
-def _first_id(world: World, sequence: int) -> str:
+def _earliest(since: int) -> datetime:
+    """No post with a higher id is older. An id may be made of a time alone, so that its sequence tells nothing."""
+    return _time_of(min(since, 10**19)) - timedelta(milliseconds=1)
+
+
+def _first_id(world: World, sequence: int | None) -> str | None:
+    if sequence is None:
+        return None
     post = world.post(sequence)
     return str(_number((post, 0))) if post is not None else str(sequence)
+
+
+def _answered_id(world: World, post: WorldPost) -> str | None:
+    parent = world.post(post.parent) if post.parent is not None else None
+    if parent is None:
+        return _first_id(world, post.parent)
+    earlier = [revision for revision, sequence in enumerate(parent.sequences) if sequence < post.sequence]
+    return str(_number((parent, earlier[-1])))
 
 
 def _version(world: World, native_id: str) -> Version | None:

@@ -738,6 +738,7 @@ class ConnectorContract:
         state = connector.refresh([post.ref, other.ref])
         assert isinstance(state[post.native_id], Gone)
         assert isinstance(state[other.native_id], FetchedPost)
+        assert all(found.native_id == native_id for native_id, found in state.items())
 
     def test_an_unchanged_post_reads_the_same(self, stage: Stage, post: FetchedPost) -> None:
         state = stage.connector().refresh([post.ref])[post.native_id]

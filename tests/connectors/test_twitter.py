@@ -199,6 +199,54 @@ class TestTwitter(ConnectorContract):
         assert sent == {"text": "Jest!", "reply": {"in_reply_to_tweet_id": post.revision}}
         assert connector.find_own_reply(post.ref, "Jest!", key="k") is not None
 
+    @pytest.mark.parametrize("edits", [1, 2])
+    def test_the_deletion_of_an_edited_post_is_told_by_its_first_id(self, stage: Stage, edits: int) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("wersja 0")
+        (post,) = customers(connector)
+        for edit in range(1, edits + 1):
+            stage.pass_time(minutes=5)
+            stage.world.edit(said.sequence, f"@sklep_lawenda wersja {edit}")
+        edited = connector.refresh([post.ref])[post.native_id]
+        assert isinstance(edited, FetchedPost) and edited.revision
+        stage.world.delete(said.sequence)
+        assert connector.refresh([edited.ref]) == {post.native_id: Gone(native_id=post.native_id)}
+
+    def test_a_post_whose_newest_version_just_went_is_told_by_its_first_id(self, stage: Stage) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("wersja 0")
+        (post,) = customers(connector)
+        stage.pass_time(minutes=5)
+        stage.world.edit(said.sequence, "@sklep_lawenda wersja 1")
+        lookups = 0
+
+        def deleted_in_between(request: SimulatedRequest) -> None:
+            nonlocal lookups
+            lookups += request.path == "/2/tweets"
+            if lookups == 2:
+                stage.world.delete(said.sequence)
+
+        Interposed(stage, instead=deleted_in_between)
+        assert connector.refresh([post.ref]) == {post.native_id: Gone(native_id=post.native_id)}
+        assert lookups == 2
+
+    def test_an_answer_to_an_earlier_version_is_found(self, stage: Stage) -> None:
+        connector = stage.connector()
+        said = stage.customer_says("wersja 0")
+        cursor = whole_round(connector, None).cursor
+        stage.pass_time(minutes=2)
+        stage.world.edit(said.sequence, "@sklep_lawenda wersja 1")
+        (second,) = whole_round(connector, cursor).posts
+        connector.reply(second.ref, "Dziękujemy!", key="k", sent_by=SentBy.ROBOT)
+        (own,) = [item for item in connector.thread(second.ref) if item.ours]
+        assert own.in_reply_to == second.revision != second.native_id
+        stage.pass_time(minutes=2)
+        stage.world.edit(said.sequence, "@sklep_lawenda wersja 2")
+        third = connector.refresh([second.ref])[second.native_id]
+        assert isinstance(third, FetchedPost)
+        found = connector.find_own_reply(third.ref, "Dziękujemy!", key="k")
+        assert found is not None and found.native_id == own.native_id
+
     def test_photos_and_links_are_references(self, stage: Stage) -> None:
         said = customer_posts(stage.world, "twitter", "zobaczcie", photo="zbite.jpg")
         (post,) = customers(stage.connector())
