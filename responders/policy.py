@@ -20,7 +20,7 @@ from social.domain.post import ProfileMode, require_aware
 from social.domain.reply import ReplyKind
 
 #: Stored with every decision; raise it with every change of the table.
-POLICY_VERSION = "4"
+POLICY_VERSION = "5"
 
 #: A post from before the first poll waits in the queue if it is not older than this; older ones are only kept.
 HISTORY_WAITS_WITHIN = timedelta(hours=24)
@@ -240,8 +240,13 @@ TABLE: tuple[Rule, ...] = (
         _escalate("asks for no automatic texts, and for an answer"),
     ),
     Rule(5, "opt-out-only", lambda view: view.has(Flag.OPT_OUT), _ignore("asks for no automatic texts, nothing else")),
-    # A text with a silent flag gets no confirmation either, so it goes on to its own rule.
-    Rule(2, "wants-human", lambda view: view.has(Flag.WANTS_HUMAN) and not view.silent_flags, _hand_over),
+    # A text with a silent flag gets no confirmation either, nor does what another customer is told: they go on to their rules.
+    Rule(
+        2,
+        "wants-human",
+        lambda view: view.has(Flag.WANTS_HUMAN) and not view.silent_flags and not view.between_customers,
+        _hand_over,
+    ),
     Rule(
         3,
         "no-robot-here",
@@ -265,7 +270,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(
         9,
         "between-customers",
-        lambda view: view.snapshot.post.to_another_customer and not view.snapshot.post.summoned,
+        lambda view: view.between_customers,
         _escalate("written to another customer, not to us: no automatic text between them"),
     ),
     Rule(
@@ -297,7 +302,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     conclusion = rule.conclude(view)
     escalated = conclusion.outcome is Outcome.ESCALATED
     stop = view.has(Flag.OPT_OUT) and not view.ours
-    for_people_only = escalated and (view.has(Flag.WANTS_HUMAN) or bool(view.silent_flags))
+    wants_human = view.has(Flag.WANTS_HUMAN) and not view.between_customers
+    for_people_only = escalated and (wants_human or bool(view.silent_flags))
     decision = Decision(
         rule=rule.name,
         reason=conclusion.reason,

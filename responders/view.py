@@ -43,6 +43,11 @@ class View:
         return self.snapshot.post.ours or self.snapshot.post.kind is PostKind.OWN
 
     @property
+    def between_customers(self) -> bool:
+        """One customer answers another, and does not speak to us."""
+        return self.snapshot.post.to_another_customer and not self.snapshot.post.summoned
+
+    @property
     def is_open(self) -> bool:
         return self.snapshot.calendar.is_open(self.now)
 

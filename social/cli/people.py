@@ -37,7 +37,7 @@ def list_people(config: Config = None, as_json: Json = False) -> None:
 def invite(
     role: Annotated[str, typer.Option(help="viewer, agent or admin.")] = "agent",
     name: Annotated[
-        str | None, typer.Option(help="Somebody who is known: a new password, and that role from now on.")
+        str | None, typer.Option(help="Somebody who is known: a new password. Who has one keeps their role.")
     ] = None,
     user: Acting = None,
     config: Config = None,

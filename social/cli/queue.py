@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 app = new_app(help="What people must answer: see it, take it, answer it, close it.", no_args_is_help=True)
 
-CaseId = Annotated[int, typer.Argument(metavar="CASE", help="The number that `social queue list` shows.", min=1)]
+#: More than any row's number; the database cannot compare with a longer one.
+LARGEST = 2**63 - 1
+
+CaseId = Annotated[
+    int, typer.Argument(metavar="CASE", help="The number that `social queue list` shows.", min=1, max=LARGEST)
+]
 
 
 @app.command("list")
@@ -123,7 +128,7 @@ def answer(
     name: Acting = None,
     seen: Annotated[
         str | None,
-        typer.Option("--seen", metavar="POST", help="The customer's last message that you read, as `show` names it."),
+        typer.Option("--seen", metavar="MARK", help="What you read of the customer, as `show` names it."),
     ] = None,
     even_if_changed: Annotated[
         bool, typer.Option("--even-if-changed", help="Also if the customer wrote again since.")
@@ -179,6 +184,9 @@ def close(
     config: Config = None,
     reason: Annotated[str, typer.Option("--reason", "-r", metavar="WORDS", help="Why no answer is sent.")] = "",
     name: Acting = None,
+    seen: Annotated[
+        str | None, typer.Option("--seen", metavar="MARK", help="What you read of the customer, as `show` names it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """End a case without an answer.
@@ -188,8 +196,9 @@ def close(
     from social.cli.opening import opened_store
     from social.engine import people
 
+    mark = _seen(seen)
     with opened_store(config) as opened:
-        people.close(opened.database, case, user=acting(name), now=opened.clock.now(), reason=reason)
+        people.close(opened.database, case, user=acting(name), now=opened.clock.now(), reason=reason, seen=mark)
         view = _view(opened, case)
     if as_json:
         print_json({"case": case, "state": view.item.state, "reason": view.close_reason})
@@ -199,7 +208,7 @@ def close(
 
 @app.command()
 def settle(
-    reply: Annotated[int, typer.Argument(metavar="REPLY", help="The reply of unknown outcome.", min=1)],
+    reply: Annotated[int, typer.Argument(metavar="REPLY", help="The reply of unknown outcome.", min=1, max=LARGEST)],
     sent: Annotated[
         bool, typer.Option("--sent/--not-sent", help="You looked at the network: is the reply there, or is it not?")
     ],
@@ -259,15 +268,15 @@ def _calendar(opened: Opened, case: int) -> Any:
 
 
 def _seen(text: str | None) -> Seen | None:
-    """``345:2``, as `show` prints it: message 345 in its second version; ``345`` is its first."""
-    from social.store.queue import Seen
+    """``345:2:3:4``, as `show` prints it: three messages, the newest of them number 345 in its second version."""
+    from social.store.queue import read_mark
 
     if text is None:
         return None
-    post, _, revision = text.partition(":")
-    if not post.isdecimal() or (revision and not revision.isdecimal()):
-        raise typer.BadParameter(f"{text!r} is not a message; take the one that `social queue show` ends with")
-    return Seen(post_id=int(post), revision_number=int(revision or 1))
+    mark = read_mark(text)
+    if mark is None:
+        raise typer.BadParameter(f"{text!r} is not what `social queue show` ends with after --seen")
+    return mark
 
 
 def _delivering(opened: Opened) -> list[str]:

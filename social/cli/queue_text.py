@@ -181,8 +181,7 @@ def _next_steps(view: CaseView) -> Iterable[str]:
     if answers:
         yield f"An answer of {printable(answers[-1].who)} is on its way."
     elif item.state in WAITING_STATES:
-        seen = f"{view.seen.post_id}:{view.seen.revision_number}"
-        yield f'Answer: social queue answer {item.case_id} "..." --seen {seen}'
+        yield f'Answer: social queue answer {item.case_id} "..." --seen {view.seen}'
 
 
 # --- JSON --------------------------------------------------------------------------------------------------------------
@@ -247,7 +246,7 @@ def case_as_json(view: CaseView, now: datetime) -> dict[str, Any]:
         "decisions": list(view.decisions),
         "unknown_replies": [_said_as_json(said) for said in view.unknown],
         "done": list(view.history),
-        "seen": f"{view.seen.post_id}:{view.seen.revision_number}",
+        "seen": str(view.seen),
     }
 
 

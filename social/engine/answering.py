@@ -20,7 +20,7 @@ from social.ports import ReplyRules, Verdict
 from social.store import control, escalations, locks, outbox, users
 from social.store.journal import note
 from social.store.mapping import facts_from
-from social.store.queue import Seen, excerpt
+from social.store.queue import Seen, excerpt, seen_of
 from social.store.rows import c
 from social.store.session import Database
 from social.store.tables import (
@@ -114,9 +114,10 @@ def answer(
         else:
             taken_at = case.taken_at
         refuse_second_answer(session, case)
-        theirs = _customers_posts(session, case.conversation_id)
+        theirs = customers_posts(session, case.conversation_id)
         if not even_if_changed:
-            _refuse_if_changed(session, case_id, theirs, seen, taken_at)
+            again = "answer with --seen {mark}, or send it all the same: --even-if-changed"
+            refuse_if_changed(session, case_id, theirs, seen, taken_at, again=again)
         post = _choose_post(session, context, case, theirs, now)
         problems = guard.check(
             text,
@@ -208,15 +209,28 @@ def refuse_second_answer(session: Session, case: EscalationRow) -> None:
     )
 
 
-def _refuse_if_changed(
-    session: Session, case_id: int, theirs: list[PostRow], seen: Seen | None, taken_at: datetime | None
+def refuse_if_changed(
+    session: Session,
+    case_id: int,
+    theirs: list[PostRow],
+    seen: Seen | None,
+    taken_at: datetime | None,
+    *,
+    again: str,
 ) -> None:
-    """The customer wrote again, or changed what they wrote, since the writer looked."""
-    newest = theirs[-1]
+    """The customer wrote again, or changed what they wrote, since whoever acts looked. ``again`` says what they can do
+    once they have read it; ``{mark}`` in it becomes what is there now."""
+    mark = seen_of(theirs)
     changed: PostRow | None = None
+    if seen is not None and not seen.tells_all:
+        raise Conflict(
+            "nobody can tell from that what you have seen.",
+            resource=f"case {case_id}",
+            next_step=_read_again(case_id, again, mark),
+        )
     if seen is not None:
-        if (newest.id, newest.revision_number) != (seen.post_id, seen.revision_number):
-            changed = newest
+        if mark != seen:
+            changed = max(reversed(theirs), key=lambda post: max(post.received_at, post.edited_at or post.received_at))
     elif taken_at is not None:
         edited = set(
             session.execute(
@@ -230,9 +244,12 @@ def _refuse_if_changed(
         raise Conflict(
             f"the customer wrote something new since you looked: {excerpt(changed.text)!r}.",
             resource=f"case {case_id}",
-            next_step=f"Read it (social queue show {case_id}) and answer with --seen {newest.id}:"
-            f"{newest.revision_number}, or send it all the same: --even-if-changed",
+            next_step=_read_again(case_id, again, mark),
         )
+
+
+def _read_again(case_id: int, again: str, mark: Seen) -> str:
+    return f"Read it (social queue show {case_id}) and {again.format(mark=mark)}"
 
 
 def _choose_post(
@@ -269,7 +286,7 @@ def _choose_post(
     )
 
 
-def _customers_posts(session: Session, conversation_id: int) -> list[PostRow]:
+def customers_posts(session: Session, conversation_id: int) -> list[PostRow]:
     columns = c(PostRow)
     query = select(PostRow).where(columns.conversation_id == conversation_id, columns.ours.is_(False))
     return list(session.execute(query.order_by(columns.created_at, columns.id)).scalars())

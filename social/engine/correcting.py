@@ -11,9 +11,10 @@ from sqlmodel import Session
 from social.domain.assessment import Head, Sentiment, Urgency
 from social.domain.errors import Conflict, DyzurError
 from social.domain.escalation import EscalationState
-from social.engine.answering import locked_case
+from social.engine.answering import customers_posts, locked_case, refuse_if_changed
 from social.store import notes, users
 from social.store.journal import note
+from social.store.queue import Seen
 from social.store.rows import c
 from social.store.session import Database, machine_time_of
 from social.store.tables import AssessmentRow, EscalationRow, LabelRow, PostRow
@@ -31,14 +32,33 @@ def write_note(database: Database, case_id: int, text: str, *, user: str, now: d
 
 
 def correct(
-    database: Database, case_id: int, post_id: int, head: Head, value: str, *, user: str, now: datetime
+    database: Database,
+    case_id: int,
+    post_id: int,
+    head: Head,
+    value: str,
+    *,
+    user: str,
+    now: datetime,
+    seen: Seen | None = None,
+    was_urgency: str | None = None,
 ) -> None:
     """A person's judgement of a post, kept as a label beside the model's. A corrected urgency is the case's own from now
-    on, up or down. Raises ``NotFound``, ``Conflict``, ``DyzurError``."""
+    on, up or down. ``seen`` and ``was_urgency`` (of the case) are what was on the screen: a judgement of less than what
+    is there now is refused. Raises ``NotFound``, ``Conflict``, ``DyzurError``."""
     chosen = _checked(head, value)
     with database.write() as session:
         who = users.user_id(session, user, now=now)
         case = locked_case(session, case_id)
+        if seen is not None:
+            theirs = customers_posts(session, case.conversation_id)
+            refuse_if_changed(session, case_id, theirs, seen, None, again="correct it then.")
+        if was_urgency is not None and was_urgency != case.urgency:
+            raise Conflict(
+                f"the urgency of the case is {case.urgency} now.",
+                resource=f"case {case_id}",
+                next_step="Look again, and correct it then.",
+            )
         post, judged = _judged(session, case, post_id)
         was = judged.sentiment if head is Head.SENTIMENT else judged.urgency
         session.add(

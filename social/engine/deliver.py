@@ -41,7 +41,7 @@ from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
 from social.store import control, escalations, incidents, locks, outbox, posts, profiles, wakes
 from social.store.mapping import facts_from, ref_from
-from social.store.recall import conversation_facts
+from social.store.recall import ASKED_FOR_A_PERSON, conversation_facts
 from social.store.rows import c
 from social.store.session import machine_time_of
 from social.store.tables import AuthorRow, ConversationRow, EscalationRow, PostRow, ReplyRow
@@ -380,7 +380,8 @@ def _overtaken(session: Session, work: _Work, now: datetime) -> Event | None:
         return Event.SILENCED  # a crisis began while the text was on its way
     if post.revision_number != work.revision_number or post.state == "new":
         return Event.FACT_STALE  # edited: the new words are judged before anything is said
-    ended = conversation.silenced_at is not None and work.kind is not ReplyKind.HAND_OVER
+    confirms = work.kind is ReplyKind.HAND_OVER and conversation.silence_reason == ASKED_FOR_A_PERSON
+    ended = conversation.silenced_at is not None and not confirms
     if ended or escalations.waiting_case(session, work.conversation_id) is None:
         return Event.SILENCED
     return None
@@ -407,7 +408,8 @@ def _robot_is_speaking(desk: Desk, work: _Work) -> bool:
 
 
 def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
-    """When a colleague ended the case there since this answer was written: its writer could not know."""
+    """When a colleague answered there, and we learned of it since this answer was written: its writer could not know. The case
+    may have come back meanwhile. A second answer from the desk is never planned beside this one."""
     columns = c(EscalationRow)
     with desk.database.read() as session:
         case = session.execute(
@@ -416,8 +418,11 @@ def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
             .order_by(columns.id.desc())
             .limit(1)
         ).scalar()
-        ended = case is not None and case.state == EscalationState.ANSWERED.value and case.answered_natively
-        return case.answered_at if case is not None and ended else None
+        if case is not None and case.state == EscalationState.ANSWERED.value and case.answered_natively:
+            return case.answered_at
+        return posts.answered_natively_since(
+            session, work.conversation_id, asked_at=work.post.created_at, since=work.created_at
+        )
 
 
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:

@@ -19,7 +19,7 @@ from social.domain.assessment import Assessment, Sentiment, TextToAssess
 from social.domain.decision import Decision, Outcome, ProfileFacts
 from social.domain.errors import ConnectorError, ModelUnavailable
 from social.domain.incident import Incident, Statement
-from social.domain.reply import SentBy
+from social.domain.reply import ReplyKind, SentBy
 from social.engine import aside, budgets, failpoints, poll
 from social.engine.claims import Claim, finish, renew, still_mine
 from social.engine.crisis import look_for_crises
@@ -28,7 +28,14 @@ from social.engine.planning import plan
 from social.engine.recording import Judged, Recording
 from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
-from social.store.recall import RecalledPost, ToJudge, profile_automatic_in_last_hour, recall, to_judge
+from social.store.recall import (
+    ASKED_FOR_A_PERSON,
+    RecalledPost,
+    ToJudge,
+    profile_automatic_in_last_hour,
+    recall,
+    to_judge,
+)
 from social.store.rows import c
 from social.store.tables import AuthorRow, PostRow
 
@@ -275,6 +282,8 @@ def _end_automation(
             reason=f"no automation from here: {decision.rule}",
             conversation_id=post.conversation_id,
             sent_by=SentBy.ROBOT,
+            # who asks for a person twice gets the one confirmation that the first time planned
+            keep=ReplyKind.HAND_OVER if decision.rule == ASKED_FOR_A_PERSON else None,
         )
 
 

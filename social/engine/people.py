@@ -28,12 +28,15 @@ from social.engine.answering import (
     UnfitText,
     answer,
     context_of,
+    customers_posts,
     locked_case,
+    refuse_if_changed,
     refuse_second_answer,
     user_name,
 )
 from social.store import escalations, locks, outbox, posts, users
 from social.store.journal import note
+from social.store.queue import Seen
 from social.store.rows import c
 from social.store.session import Database
 from social.store.tables import (
@@ -85,15 +88,17 @@ def take(
     calendar: BusinessCalendar,
     waits: Timing | None = None,
     over: bool = False,
+    over_from: str | None = None,
 ) -> Taken:
     """The case is ``user``'s. A planned acknowledgement moves to minute 55, so that they have the time to write first.
-    ``over`` takes it from whoever has it (who is ill, or gone home), unless their answer is already on its way."""
+    ``over`` takes it from whoever has it (who is ill, or gone home), unless their answer is already on its way; with
+    ``over_from``, from that person only. Raises ``Conflict``."""
 
     def take_it(session: Session) -> datetime | None:
         case = locked_case(session, case_id)
         who = users.user_id(session, user, now=now)
         if over and case.state == EscalationState.TAKEN.value and case.taken_by != who:
-            _take_over(session, case, who, user=user, now=now)
+            _take_over(session, case, who, over_from, user=user, now=now)
         else:
             escalations.take(session, case_id, user=who, name=user.strip(), now=now)
         return _postpone_acknowledgement(session, case.conversation_id, calendar, waits or Timing(), now)
@@ -102,9 +107,14 @@ def take(
     return Taken(case_id=case_id, user=user.strip(), acknowledgement_at=at)
 
 
-def _take_over(session: Session, case: EscalationRow, who: int, *, user: str, now: datetime) -> None:
+def _take_over(
+    session: Session, case: EscalationRow, who: int, over_from: str | None, *, user: str, now: datetime
+) -> None:
     refuse_second_answer(session, case)
     before = user_name(session, case.taken_by)
+    if over_from is not None and before != over_from:
+        # somebody else took it over meanwhile, and is at work
+        raise Conflict(f"case {case.id} is taken by {before} now.", next_step="Talk to them first.")
     case.taken_by, case.taken_at = who, now
     session.add(case)
     note(
@@ -163,9 +173,12 @@ def _fact(reply: ReplyRow, name: str) -> datetime | None:
 # --- close -------------------------------------------------------------------------------------------------------------
 
 
-def close(database: Database, case_id: int, *, user: str, now: datetime, reason: str = "") -> None:
-    """End the case without an answer. A formal complaint needs a reason; so does one that somebody else has taken: it is
-    theirs to close. Raises ``Conflict``."""
+def close(
+    database: Database, case_id: int, *, user: str, now: datetime, reason: str = "", seen: Seen | None = None
+) -> None:
+    """End the case without an answer. A formal complaint needs a reason; one that somebody else has taken is theirs to
+    close. ``seen`` is what was on the screen; without it, what was there when ``user`` took the case. Raises ``Conflict``
+    for these, where the customer wrote since, and where the case is answered: its end would be lost."""
     reason = reason.strip()
 
     def end_it(session: Session) -> None:
@@ -176,14 +189,18 @@ def close(database: Database, case_id: int, *, user: str, now: datetime, reason:
                 f"case {case_id} is taken by {user_name(session, case.taken_by)}.",
                 next_step=f"Talk to them, or take it over first: social queue take {case_id} --over",
             )
+        if case.state == EscalationState.ANSWERED.value:
+            raise Conflict(f"case {case_id} is answered already, so there is nothing to close.")
         refuse_second_answer(session, case)
-        if not reason and case.formal and case.state != EscalationState.ANSWERED.value:
+        taken_at = case.taken_at if case.state == EscalationState.TAKEN.value else None
+        theirs = customers_posts(session, case.conversation_id)
+        refuse_if_changed(session, case_id, theirs, seen, taken_at, again="close it with --seen {mark}")
+        if not reason and case.formal:
             raise Conflict(
                 f"case {case_id} is a formal complaint with a deadline; it ends with an answer or a reason.",
                 next_step='Say why: --reason "settled by letter on 3 May"',
             )
-        default = "answered" if case.state == EscalationState.ANSWERED.value else "no answer needed"
-        escalations.close(session, case_id, reason=reason or default, name=user.strip(), now=now)
+        escalations.close(session, case_id, reason=reason or "no answer needed", name=user.strip(), now=now)
 
     database.step(end_it)
 

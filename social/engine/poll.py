@@ -100,7 +100,9 @@ def _take_pages(desk: Desk, claimed: Claim, live: LiveProfile, profile: Profile,
         ) -> posts.Remembered | None:
             if not still_mine(session, claimed):
                 return None
-            remembered = posts.remember(session, profile, page.posts, now=now, after_gap=gap, priorities=urgent)
+            # not ``now``: who answers while the network is asked has not seen what it shows
+            at = desk.now()
+            remembered = posts.remember(session, profile, page.posts, now=at, after_gap=gap, priorities=urgent)
             posts.quarantine(session, profile.id, page.quarantined, now=now)
             if last:
                 _finish_turn(
@@ -203,7 +205,7 @@ def remember_look(desk: Desk, profile: Profile, found: list[FetchedPost | Gone],
             for item in seen
             if item.ours or item.native_id in known or (item.thread_root, item.author.native_id) in customers
         ]
-        posts.remember(session, profile, wanted, now=now, priorities=urgent)
+        posts.remember(session, profile, wanted, now=desk.now(), priorities=urgent)  # as in ``_take_pages``
 
     desk.database.step(keep)
 

@@ -20,7 +20,7 @@ from social.store import escalations, incidents, outbox
 from social.store.escalations import NewCase
 from social.store.mapping import assessment_values, decision_values
 from social.store.outbox import NewReply
-from social.store.recall import RecalledPost
+from social.store.recall import ASKED_FOR_A_PERSON, RecalledPost
 from social.store.rows import c, insert_rows, t, upsert
 from social.store.tables import AssessmentRow, ConversationRow, DecisionRow
 
@@ -68,7 +68,8 @@ class Recording:
         }
 
     def silences(self, post: RecalledPost, rule: str, *, now: datetime) -> None:
-        """No automation in this conversation from here; the first reason stays."""
+        """No automation in this conversation from here. The first reason stays, but a request for a person gives way to any
+        other: it leaves room for a confirmation."""
         self.silenced.append({"conversation": post.conversation_id, "at": now, "why": rule})
 
     def plans(self, reply: NewReply) -> None:
@@ -96,6 +97,13 @@ class Recording:
         finish_all(session, claimed, self.finished)
         if self.silenced:
             session.connection().execute(_SILENCE, self.silenced)
+            graver = [
+                {"conversation": item["conversation"], "why": item["why"]}
+                for item in self.silenced
+                if item["why"] != ASKED_FOR_A_PERSON
+            ]
+            if graver:
+                session.connection().execute(_GRAVER, graver)
         outbox.plan_all(session, self.planned, now=now)
         if self.opened:
             self._write_cases(session, desk, now)
@@ -127,4 +135,9 @@ _SILENCE = (
     update(t(ConversationRow))
     .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).silenced_at.is_(None))
     .values(silenced_at=bindparam("at"), silence_reason=bindparam("why"))
+)
+_GRAVER = (
+    update(t(ConversationRow))
+    .where(c(ConversationRow).id == bindparam("conversation"), c(ConversationRow).silence_reason == ASKED_FOR_A_PERSON)
+    .values(silence_reason=bindparam("why"))
 )

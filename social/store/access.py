@@ -91,11 +91,13 @@ class Credentials:
 def invite(
     session: Session, *, role: Role, at: datetime, now: datetime, by: str, name: str | None = None
 ) -> tuple[str, datetime]:
-    """A new one-time link's token and until when it works; with ``name``, for a person who is known (a new password, and
-    ``role`` from then on). Raises ``NotFound``."""
+    """A new one-time link's token and until when it works; with ``name``, for a person who is known: a new password.
+    Whoever has one keeps their role, whatever ``role`` says: only ``change_role`` changes it. Raises ``NotFound``."""
     user = _user_named(session, name) if name is not None else None
     if name is not None and user is None:
         raise NotFound(f"there is nobody called {name!r}.", next_step="See who is: social people list")
+    if user is not None and user.password_hash is not None:
+        role = Role(user.role)
     token, expires = secrets.token_urlsafe(32), at + INVITATION_LIFETIME
     remember_passing(token)
     session.add(
@@ -136,14 +138,18 @@ def accept(
     at: datetime,
     now: datetime,
 ) -> int:
-    """Use a link up: the account has a password from now on. Returns the user's id. Raises ``NotFound``, ``Conflict``."""
+    """Use a link up: the account has a password from now on. Somebody let go is back by a link of their own only: those
+    from before ended with ``disable``, so it was made since. Returns the user's id. Raises ``NotFound``, ``Conflict``."""
     invitation = open_invitation(session, token, at=at)
     name = invitation.name or checked_name(name)
     row = _user_named(session, name)
-    if row is not None and row.id != invitation.user_id and row.password_hash is not None:
+    taken = row is not None and (row.password_hash is not None or row.disabled_at is not None)
+    if row is not None and row.id != invitation.user_id and taken:
         raise Conflict(f"somebody is called {name!r} already.", next_step="Choose another name.")
     row = row or UserRow(name=name, created_at=now)
-    row.role, row.password_hash, row.language = invitation.role.value, password_hash, language
+    if row.password_hash is None:
+        row.role = invitation.role.value
+    row.password_hash, row.language = password_hash, language
     row.failed_sign_ins, row.locked_until, row.disabled_at = 0, None, None
     session.add(row)
     session.flush()
@@ -286,16 +292,19 @@ def change_role(session: Session, user_id: int, role: Role, *, by: str, now: dat
         _refuse_last_admin(session, row)
     before, row.role = row.role, role.value
     session.add(row)
+    _end_invitations(session, user_id)
     detail = {"from": before, "to": role.value}
     note(session, at=now, actor=by, verb="changed the role", subject="user", subject_id=user_id, detail=detail)
 
 
 def disable(session: Session, user_id: int, *, disabled: bool, by: str, now: datetime) -> None:
-    """Somebody leaves (or comes back): they are signed out at once. Raises ``NotFound``, ``Conflict``."""
+    """Somebody leaves (or comes back): they are signed out at once, and no link of theirs lets them in again. Raises
+    ``NotFound``, ``Conflict``."""
     row = _known(session, user_id)
     if disabled:
         _refuse_last_admin(session, row)
         end_sessions(session, user_id)
+        _end_invitations(session, user_id)
     row.disabled_at = now if disabled else None
     session.add(row)
     note(session, at=now, actor=by, verb="disabled" if disabled else "enabled", subject="user", subject_id=user_id)
@@ -310,6 +319,12 @@ def change_password(session: Session, user_id: int, password_hash: str, *, by: s
 
 def change_language(session: Session, user_id: int, language: str) -> None:
     session.execute(update(UserRow).where(c(UserRow).id == user_id).values(language=language))
+
+
+def _end_invitations(session: Session, user_id: int) -> None:
+    """A link says what was true when it was made; used ones stay, as a trace."""
+    columns = c(InvitationRow)
+    session.execute(delete(InvitationRow).where(columns.user_id == user_id, columns.used_at.is_(None)))
 
 
 def _refuse_last_admin(session: Session, row: UserRow) -> None:

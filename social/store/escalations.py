@@ -17,7 +17,7 @@ from social.domain.reply import SentBy
 from social.store import outbox
 from social.store.journal import ROBOT, note, note_all
 from social.store.rows import among, c, insert_rows
-from social.store.tables import AlertRow, ConversationRow, EscalationRow, UserRow
+from social.store.tables import AlertRow, ConversationRow, EscalationRow, PostRow, UserRow
 
 WAITING = tuple(state.value for state in WAITING_STATES)
 
@@ -184,6 +184,12 @@ def close(session: Session, case_id: int, *, reason: str, name: str, now: dateti
         reason="the case was closed",
         conversation_id=row.conversation_id,
         sent_by=SentBy.ROBOT,
+    )
+    # what was to be decided again at opening would bring the case back; what was edited is "new", and does
+    session.execute(
+        update(PostRow)
+        .where(c(PostRow).conversation_id == row.conversation_id, c(PostRow).state == "waiting")
+        .values(state="judged", token=None, leased_until=None)
     )
     note(session, at=now, actor=name, verb="closed", subject="case", subject_id=case_id, detail={"reason": reason})
     return get(session, case_id)

@@ -106,8 +106,10 @@ def cancel_planned(
     post_id: int | None = None,
     author_id: int | None = None,
     sent_by: SentBy | None = None,
+    keep: ReplyKind | None = None,
 ) -> int:
-    """Cancel what is still only planned, and fence off the worker that may hold it. Returns how many."""
+    """Cancel what is still only planned, but no text of the kind ``keep``, and fence off the worker that may hold it. Returns how
+    many."""
     columns = c(ReplyRow)
     where = [columns.state == ReplyState.PLANNED.value]
     for column, value in (
@@ -120,6 +122,8 @@ def cancel_planned(
             where.append(column == value)
     if len(where) == 1:
         raise ValueError("say which conversation, post or author; cancelling everything is what the pause is for")
+    if keep is not None:
+        where.append(columns.kind != keep.value)
     ids = list(session.execute(select(columns.id).where(*where).with_for_update()).scalars())
     for reply_id in ids:
         change_state(session, reply_id, ReplyState.PLANNED, ReplyState.CANCELLED, reason=reason)

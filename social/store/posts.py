@@ -114,7 +114,10 @@ def remember(
     own = [post for post in fresh if post.ours]
     if not history and (edited or len(fresh) > len(own)):
         wakes.wake(session, wakes.TRIAGE)
-    earlier = _own_answers_to(session, profile, [post.native_id for post in fresh if not post.ours], own)
+    names = [name for post in fresh if not post.ours for name in _names(post)]
+    # an answer to what the edit left is still one to it; an answer to what it replaced was explained in its time
+    names += [str(post.native["id"]) for _, post in changed if not post.ours and post.native.get("id")]
+    earlier = _own_answers_to(session, profile, names, own)
     answers: list[FetchedPost | PostRow] = [*own, *earlier]
     for answer in sorted(answers, key=lambda answer: answer.created_at):
         _explain_own_post(session, profile, answer, now=now)
@@ -337,12 +340,12 @@ def same_text(left: str, right: str) -> bool:
 
 
 def _own_answers_to(
-    session: Session, profile: Profile, native_ids: Sequence[str], besides: Sequence[FetchedPost]
+    session: Session, profile: Profile, names: Sequence[str], besides: Sequence[FetchedPost]
 ) -> list[PostRow]:
     """Own posts that came in before the posts that they answer (a later page, another edge of the network)."""
-    if not native_ids:
+    if not names:
         return []
-    wanted = {"profile": profile.id, "parents": list(native_ids)}
+    wanted = {"profile": profile.id, "parents": list(names)}
     ids = list(session.connection().execute(_OWN_ANSWERS, wanted).scalars())
     if not ids:
         return []
@@ -390,10 +393,18 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | Po
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
 
 
+def _names(post: FetchedPost | PostRow) -> set[str]:
+    """What a network may call ``post`` itself: where every edit has an id of its own, an answer may name any of them."""
+    native = post.native or {}
+    versions = native.get("versions")
+    listed = versions if isinstance(versions, list) else []
+    return {post.native_id, *(str(value) for value in (native.get("id"), *listed) if value)}
+
+
 def _addresses(post: PostRow) -> set[str]:
     """What a network may call the place of an answer to ``post``."""
     native = post.native or {}
-    return {str(value) for value in (post.in_reply_to, native.get("id"), native.get("parent")) if value}
+    return _names(post) | {str(value) for value in (post.in_reply_to, native.get("parent")) if value}
 
 
 def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now: datetime) -> None:
@@ -426,11 +437,10 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now:
 def _answered_conversations(session: Session, profile: Profile, post: FetchedPost | PostRow) -> list[ConversationRow]:
     """Whom an own post speaks to: the first customer above it, past further parts of our own. Nobody, where it hangs under
     our own announcement, or under a post that we have not seen (then it is asked again when that one comes in)."""
-    posts = c(PostRow)
     above, seen = post.in_reply_to, {post.native_id}
     while above is not None and above not in seen:
         seen.add(above)
-        parent = session.execute(select(PostRow).where(*_of(profile), posts.native_id == above)).scalar_one_or_none()
+        parent = _post_named(session, profile, above, thread_root=post.thread_root)
         if parent is None:
             return []
         if not parent.ours:
@@ -438,6 +448,22 @@ def _answered_conversations(session: Session, profile: Profile, post: FetchedPos
             return [conversation] if conversation is not None else []
         above = parent.in_reply_to
     return []
+
+
+def _post_named(session: Session, profile: Profile, name: str, *, thread_root: str) -> PostRow | None:
+    """By its first id or, in its thread, by that of a version: only what was edited has more than one (``_names``)."""
+    posts = c(PostRow)
+    found = session.execute(select(PostRow).where(*_of(profile), posts.native_id == name)).scalar_one_or_none()
+    if found is not None:
+        return found
+    edited = select(PostRow).where(
+        posts.conversation_id.in_(threads.conversations_in(profile.id, thread_root)), posts.edited_at.is_not(None)
+    )
+    found = next((row for row in session.execute(edited).scalars() if name in _names(row)), None)
+    if found is not None:
+        # nobody could know before that it is spoken to (``_hold_around``)
+        locks.hold_conversations(session, [found.conversation_id])
+    return found
 
 
 def record_person_answer(
@@ -460,7 +486,10 @@ def record_person_answer(
     columns = c(PostRow)
     unseen = columns.created_at > at
     if seen_until is not None:  # as ``recall`` asks of a post that is judged later
-        unseen = or_(columns.received_at > seen_until, columns.edited_at > seen_until)
+        # delivery's own look stores an edit in the very moment of the answer, where the clock is a stepped one
+        revisions = c(RevisionRow)
+        edited = select(revisions.id).where(revisions.post_id == columns.id, revisions.seen_at >= seen_until)
+        unseen = or_(columns.received_at > seen_until, edited.exists())
     later = session.execute(
         select(func.min(columns.created_at)).where(
             columns.conversation_id == conversation.id,
@@ -483,6 +512,34 @@ def record_person_answer(
             sent_by=SentBy.ROBOT,
         )
         escalations.answered(session, conversation.id, at=at, now=now, natively=natively, actor=actor)
+
+
+def answered_natively_since(
+    session: Session, conversation_id: int, *, asked_at: datetime, since: datetime
+) -> datetime | None:
+    """When a person answered this customer in the network's own app, later than ``asked_at`` and in what came in after
+    ``since``; whatever has become of the case."""
+    conversation = session.get_one(ConversationRow, conversation_id)
+    columns, replies = c(PostRow), c(ReplyRow)
+    through_us = select(replies.id).where(
+        replies.profile_id == columns.profile_id, replies.external_id == columns.native_id
+    )
+    own = session.execute(
+        select(columns.in_reply_to, columns.created_at)
+        .where(
+            columns.conversation_id.in_(threads.conversations_in(conversation.profile_id, conversation.thread_root)),
+            columns.ours.is_(True),
+            columns.created_at > asked_at,
+            columns.received_at >= since,
+            ~through_us.exists(),
+        )
+        .order_by(columns.created_at)
+    ).all()
+    if not own:
+        return None
+    theirs = select(PostRow).where(columns.conversation_id == conversation_id, columns.ours.is_(False))
+    names = {name for post in session.execute(theirs).scalars() for name in _names(post)}
+    return next((row.created_at for row in own if row.in_reply_to in names), None)
 
 
 def quarantine(session: Session, profile_id: int, items: Iterable[Quarantined], *, now: datetime) -> int:

@@ -41,7 +41,19 @@ from social.store.tables import (
 )
 from social.store.threads import Entry, Said, Side, name_of, names_of, said_of, thread
 
-__all__ = ["CaseView", "Entry", "QueueItem", "Said", "Side", "case", "unknown_replies", "waiting"]
+__all__ = [
+    "CaseView",
+    "Entry",
+    "QueueItem",
+    "Said",
+    "Seen",
+    "Side",
+    "case",
+    "read_mark",
+    "seen_of",
+    "unknown_replies",
+    "waiting",
+]
 
 EXCERPT = 140
 EARLIER_CONTACTS = 10
@@ -123,10 +135,21 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What of the customer was on the screen: an answer says what it answers."""
+    """What of the customer was on the screen: whoever acts says what they read. Post and revision are those of the newest
+    message; how many there are, and the sum of their revisions, tell of an older one that was edited or came late. A mark
+    of a version before these counts has none, so that it fits nothing."""
 
     post_id: int
     revision_number: int
+    posts: int = 0
+    revisions: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.post_id}:{self.revision_number}:{self.posts}:{self.revisions}"
+
+    @property
+    def tells_all(self) -> bool:
+        return self.posts > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +298,9 @@ def case(session: Session, case_id: int, *, now: datetime, calendars: Calendars)
     names = names_of(session, replies)
     posts = list(
         session.execute(
-            select(PostRow).where(c(PostRow).conversation_id == conversation.id).order_by(c(PostRow).created_at)
+            select(PostRow)
+            .where(c(PostRow).conversation_id == conversation.id)
+            .order_by(c(PostRow).created_at, c(PostRow).id)
         ).scalars()
     )
     newest = next(row for row in posts if row.id == item.newest_post_id)
@@ -295,7 +320,7 @@ def case(session: Session, case_id: int, *, now: datetime, calendars: Calendars)
         history=_history(session, case_id),
         notes=notes_of(session, conversation.id),
         writing=found.draft_until is not None and found.draft_until > machine_time_of(session),
-        seen=Seen(post_id=newest.id or 0, revision_number=newest.revision_number),
+        seen=seen_of(posts),
     )
 
 
@@ -358,6 +383,32 @@ def _history(session: Session, case_id: int) -> tuple[Happening, ...]:
     columns = c(EventRow)
     query = select(EventRow).where(columns.subject_kind == "case", columns.subject_id == case_id).order_by(columns.id)
     return tuple(Happening(at=row.at, actor=row.actor, verb=row.verb) for row in session.execute(query).scalars())
+
+
+# --- what was seen -----------------------------------------------------------------------------------------------------
+
+
+def seen_of(posts: Sequence[PostRow]) -> Seen:
+    """The mark of a conversation's ``posts``, oldest first, as they are now."""
+    theirs = [post for post in posts if not post.ours]
+    if not theirs:
+        return Seen(post_id=0, revision_number=0)
+    return Seen(
+        post_id=theirs[-1].id or 0,
+        revision_number=theirs[-1].revision_number,
+        posts=len(theirs),
+        revisions=sum(post.revision_number for post in theirs),
+    )
+
+
+def read_mark(told: str) -> Seen | None:
+    """``12:1:3:4`` -> what was seen; ``12:1`` or ``12``, as earlier versions wrote it, fits nothing. ``None``: no mark."""
+    parts = told.split(":")
+    digits = all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts)
+    if not digits or len(parts) not in (1, 2, 4):
+        return None
+    post, revision, posts, revisions = (*map(int, parts), *(1, 0, 0)[len(parts) - 1 :])
+    return Seen(post_id=post, revision_number=revision, posts=posts, revisions=revisions)
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------

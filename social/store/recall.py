@@ -27,10 +27,13 @@ from social.store.tables import (
     EscalationRow,
     PostRow,
     ReplyRow,
+    RevisionRow,
 )
 from social.store.threads import conversations_in
 
 _COUNTED = tuple(state.value for state in PUBLIC_STATES | ACTIVE_STATES)
+#: The rule whose end of automation leaves room for its own confirmation; any other reason leaves none, and takes its place.
+ASKED_FOR_A_PERSON = "wants-human"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,8 @@ _TO_JUDGE = ("id", "profile_id", "author_id", "text", "language_hint", "after_ga
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     """What a person answered to a customer. In the network's app it is to one post (``to``), written at ``at``, and they saw
-    what was there; at the desk (``to`` is ``None``) they saw what had come in until ``at``, when they wrote."""
+    what was there; at the desk (``to`` is ``None``) they saw what had come in until ``at``, when they wrote: when we stored it
+    counts, not when the network had it."""
 
     at: datetime
     to: str | None = None
@@ -144,7 +148,7 @@ class _Answer:
 
     def is_to(self, post: Row[Any]) -> bool:
         if self.to is None:
-            return max(post.received_at, post.edited_at or post.received_at) < self.at
+            return max(post.received_at, post.revised_at or post.received_at) < self.at
         return self.to == post.native_id and self._saw(post)
 
     def is_after(self, post: Row[Any]) -> bool:
@@ -161,7 +165,13 @@ def recall(
     and show nothing of ours."""
     rows = session.execute(
         # objects of whole posts cost more than everything that is decided by them
-        select(*(c(PostRow)[name] for name in _FACTS), c(AuthorRow).is_bot, c(AuthorRow).opted_out_at, ConversationRow)
+        select(
+            *(c(PostRow)[name] for name in _FACTS),
+            _REVISED,
+            c(AuthorRow).is_bot,
+            c(AuthorRow).opted_out_at,
+            ConversationRow,
+        )
         .join(AuthorRow, c(AuthorRow).id == c(PostRow).author_id)
         .join(ConversationRow, c(ConversationRow).id == c(PostRow).conversation_id)
         .where(among(c(PostRow).id, post_ids))
@@ -239,6 +249,14 @@ _FACTS = (
     ),
     *("in_reply_to", "created_at", "edited_at", "received_at", "summoned", "private", "ours", "history", "after_gap"),
 )
+#: When we stored the words that stand now, where they are not the first.
+_REVISED = (
+    select(func.max(c(RevisionRow).seen_at))
+    .where(c(RevisionRow).post_id == c(PostRow).id)
+    .correlate(t(PostRow))
+    .scalar_subquery()
+    .label("revised_at")
+)
 
 
 def conversation_facts(
@@ -276,10 +294,12 @@ def conversation_facts(
 
 
 def _confirmation_fell_through(conversation: ConversationRow, robot: Sequence[ReplyRow]) -> bool:
-    """The hand-over was planned and cancelled (an edit, a fact that went stale): it may be planned once more."""
+    """The hand-over was planned and cancelled (an edit, a fact that went stale): it may be planned once more, unless the robot
+    has been silenced by more than the request since."""
     confirmations = [reply for reply in robot if reply.kind == ReplyKind.HAND_OVER.value]
     return (
         conversation.handed_over_at is None
+        and conversation.silence_reason == ASKED_FOR_A_PERSON
         and bool(confirmations)
         and all(reply.state == ReplyState.CANCELLED.value for reply in confirmations)
     )

@@ -44,7 +44,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        host = urlsplit(f"//{headers.get(b'host', b'').decode('latin-1')}").hostname
+        host = _name(headers.get(b"host", b"").decode("latin-1"))
         if host not in self._hosts:
             await _refuse(send, 421, b"This desk is not known by that name. Set [web] address.\n")
             return
@@ -63,6 +63,13 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # "["
+        return None
 
 
 async def _refuse(send: Send, status: int, words: bytes) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from social import clock
 from social.store import access
@@ -22,6 +22,9 @@ THEME_COOKIE = "dyzur_theme"
 LANGUAGE_COOKIE = "dyzur_language"
 FORM_COOKIE = "dyzur_form"
 THEMES = ("auto", "light", "dark")
+
+#: A row's number in an address. A longer one would be more than the database can compare with; nothing is there either way.
+RowId = Annotated[int, Path(ge=0, lt=2**63)]
 
 
 class SignInRequired(Exception):
@@ -153,5 +156,8 @@ def same_origin(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # "http://["
+        return False
     return parts.scheme in {"http", "https"} and parts.netloc == request.headers.get("host", "")

@@ -167,7 +167,7 @@ def test_it_shows_the_whole_case(social: Social, desk: Desk) -> None:
         "Fri 20 Nov 10:05  @piotrek (somebody else)\n    U mnie też",
         "Fri 20 Nov 10:40  robot  [acknowledgement, due, reply 1]\n    Dziękujemy, to automatyczna odpowiedź.",
         "On the network: https://fake.invalid/p/q1",
-        f'Answer: social queue answer {case_id} "..." --seen 1:1',
+        f'Answer: social queue answer {case_id} "..." --seen 1:1:1:1',
     ):
         assert told in out
 
@@ -178,7 +178,7 @@ def test_it_shows_the_same_for_scripts(social: Social, desk: Desk) -> None:
     found = worked(social("queue", "show", str(case_id), "--json")).json
     assert [(entry["side"], entry["state"]) for entry in found["thread"]] == [("customer", None), ("robot", "planned")]
     assert found["judgement"]["sentiment_scores"]["neutral"] == 0.8
-    assert found["seen"] == "1:1"
+    assert found["seen"] == "1:1:1:1"
     assert [made["rule"] for made in found["decisions"]] == ["open"]
 
 
@@ -195,6 +195,12 @@ def test_it_names_the_case_that_is_not_there(social: Social, desk: Desk) -> None
     for command in (("show", "9"), ("take", "9"), ("answer", "9", "x"), ("close", "9")):
         done = social("queue", *command)
         assert (done.code, "no case 9" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("show",), ("take",), ("close",), ("settle", "--sent")])
+def test_it_refuses_a_number_that_no_row_can_have(social: Social, desk: Desk, command: tuple[str, ...]) -> None:
+    done = social("queue", *command, "99999999999999999999")
+    assert (done.code, "less than or equal to" in done.err) == (2, True)
 
 
 # --- take, answer, close, settle ----------------------------------------------------------------------------------------
@@ -248,9 +254,25 @@ def test_it_reads_a_longer_answer_from_standard_input(social: Social, desk: Desk
 def test_it_stops_an_answer_to_what_the_customer_wrote_since(social: Social, desk: Desk) -> None:
     case_id = desk.asks(native_id="q1")
     remembered(desk.database, desk.shop, post("Już jest!", when=at("2026-11-20 10:30"), by=ANNA, thread_root="q1"))
-    done = social("queue", "answer", str(case_id), "Jutro.", "--as", "marek", "--seen", "1:1")
-    assert (done.code, "Już jest!" in done.err, "--seen 2:1" in done.err) == (8, True, True)
-    worked(social("queue", "answer", str(case_id), "Jutro.", "--as", "marek", "--seen", "2:1"))
+    done = social("queue", "answer", str(case_id), "Jutro.", "--as", "marek", "--seen", "1:1:1:1")
+    assert (done.code, "Już jest!" in done.err, "--seen 2:1:2:2" in done.err) == (8, True, True)
+    worked(social("queue", "answer", str(case_id), "Jutro.", "--as", "marek", "--seen", "2:1:2:2"))
+
+
+def test_it_asks_to_look_again_where_a_mark_is_an_earlier_versions(social: Social, desk: Desk) -> None:
+    case_id = desk.asks()
+    for command in (("answer", str(case_id), "Jutro."), ("close", str(case_id), "-r", "by phone")):
+        done = social("queue", *command, "--as", "marek", "--seen", "1:1")
+        assert (done.code, "--seen 1:1:1:1" in done.err) == (8, True)
+
+
+def test_it_closes_nothing_over_what_the_customer_wrote_since(social: Social, desk: Desk) -> None:
+    case_id = desk.asks(native_id="q1")
+    remembered(desk.database, desk.shop, post("Dym leci!", when=at("2026-11-20 10:30"), by=ANNA, thread_root="q1"))
+    close = ("queue", "close", str(case_id), "--reason", "by phone", "--as", "marek", "--seen")
+    done = social(*close, "1:1:1:1")
+    assert (done.code, "Dym leci!" in done.err, "--seen 2:1:2:2" in done.err) == (8, True, True)
+    worked(social(*close, "2:1:2:2"))
 
 
 @pytest.mark.parametrize(

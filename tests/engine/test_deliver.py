@@ -10,6 +10,7 @@ import pytest
 
 from responders.snapshot import Limits
 from social.clock import SteppedClock
+from social.domain.assessment import Flag, Urgency
 from social.domain.errors import (
     ConnectorError,
     CredentialsExpired,
@@ -34,7 +35,7 @@ from social.store.tables import BudgetRow, ConversationRow, PostRow, ReplyRow
 from tests.cast import HANNA, MAREK, PIOTR, WARSAW, at
 from tests.engine.looking import rows
 from tests.factories import case, desk_for, planned, post, profile, remembered, row_of
-from tests.fakes import FAKE_RULES, FakeConnector
+from tests.fakes import FAKE_RULES, FakeClassifier, FakeConnector
 from tests.story.telling import NETWORK_RULES, alerts, case_of, cases, leases_run_out, posts, replies
 
 ASKED = at("2026-11-20 10:00")  # a Friday
@@ -280,6 +281,94 @@ def test_an_answer_that_goes_out_late_does_not_close_the_case_over_what_came_in_
     assert [said.text for said in network.public_replies] == [WORDS]
     assert case_of(told.database).state == "taken"
     assert rows(told.database, ConversationRow)[0].waiting_since == at("2026-11-20 10:06")
+
+
+def hold_marek_back(told: Told, *, since: datetime) -> None:
+    """His answer lies in the outbox while the desk is paused."""
+    told.clock.advance_to(since)
+    pause(told.database)
+    people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
+
+
+@pytest.mark.parametrize("written", ["10:04", "10:20"], ids=["seen after it", "written after it"])
+def test_no_second_answer_follows_a_colleagues_in_the_app_though_the_customer_wrote_again(
+    told: Told, network: FakeConnector, written: str
+) -> None:
+    network.answers_by_hand(told.asked, "Już wyjechała.", when=at(f"2026-11-20 {written}"))
+    hold_marek_back(told, since=at("2026-11-20 10:05"))
+    network.publishes(post("A kiedy dojdzie?", when=at("2026-11-20 10:29"), thread_root=told.asked.thread_root))
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:35"))
+    assert case_of(told.database).state == "open"
+    pause(told.database, on=False)
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:40"))
+
+    assert [said.text for said in network.public_replies] == ["Już wyjechała."]
+    answer = replies(told.database)[-1]
+    assert (answer.state, answer.reason) == (
+        "refused",
+        f"a colleague was quicker, in the network's own app at {written}",
+    )
+    assert case_of(told.database).state == "open"
+    assert told.note.startswith("answer: a colleague was quicker")
+
+
+def test_an_earlier_answer_in_the_app_holds_nobody_back(told: Told, network: FakeConnector) -> None:
+    network.answers_by_hand(told.asked, "Sprawdzę.", when=at("2026-11-20 10:01"))
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:05"))
+    assert case_of(told.database).state == "answered"
+    network.publishes(post("I co?", when=at("2026-11-20 10:06"), thread_root=told.asked.thread_root))
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:10"))
+    hold_marek_back(told, since=at("2026-11-20 10:11"))
+    pause(told.database, on=False)
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 10:30"))
+
+    assert [said.text for said in network.public_replies] == ["Sprawdzę.", WORDS]
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["in doubt", "cancelled"])
+def test_no_hand_over_is_confirmed_beside_what_is_no_matter_for_a_robot(
+    database: Database, clock: SteppedClock, network: FakeConnector, lost: bool
+) -> None:
+    judge = FakeClassifier().judges("człowiek", flags={Flag.WANTS_HUMAN})
+    judge.judges("Zabiję", urgency=Urgency.CRITICAL, flags={Flag.SELF_HARM})
+    desk = desk_for(database, clock, network, classifier=judge, poll_every=timedelta(minutes=1))
+    asked = network.publishes(post("Chcę rozmawiać z człowiekiem!", when=ASKED))
+    line.take_in(desk, clock.now())
+    line.work_through(desk, clock.now())
+    if lost:
+        network.fails("reply", Uncertain("time-out"))  # it never arrived, but nobody knows yet
+        line.send_out(desk, clock.now())
+    assert [row.state for row in replies(database)] == ["sending" if lost else "planned"]
+    clock.advance_to(at("2026-11-20 10:01"))
+    network.publishes(post("Zabiję się.", when=at("2026-11-20 10:00:30"), thread_root=asked.native_id))
+    line.take_in(desk, clock.now())
+    line.work_through(desk, clock.now())
+    leases_run_out(database)
+    network.publishes(post("Halo, jest tu człowiek?", when=at("2026-11-20 10:05"), thread_root=asked.native_id))
+    network.publishes(post("Czy macie otwarte?", when=at("2026-11-20 10:06"), thread_root=asked.native_id))
+
+    run_stepped(desk, clock, until=at("2026-11-20 12:00"))
+
+    assert network.public_replies == []
+    assert {row.state for row in replies(database)} == {"cancelled"}
+    assert rows(database, ConversationRow)[0].silence_reason == "no-robot-here"
+
+
+def test_a_request_for_a_person_is_still_confirmed_after_a_doubtful_try(
+    database: Database, clock: SteppedClock, network: FakeConnector
+) -> None:
+    desk = desk_for(database, clock, network, classifier=FakeClassifier().judges("człowiek", flags={Flag.WANTS_HUMAN}))
+    network.publishes(post("Chcę rozmawiać z człowiekiem!", when=ASKED))
+    network.fails("reply", Uncertain("time-out"))
+    run_stepped(desk, clock, until=at("2026-11-20 10:01"))
+    leases_run_out(database)
+
+    run_stepped(desk, clock, until=at("2026-11-20 10:10"))
+
+    assert [row.state for row in replies(database)] == ["sent"]
+    assert rows(database, ConversationRow)[0].silence_reason == "wants-human"
 
 
 def test_it_notes_a_refused_answer_of_a_person_in_their_case(told: Told, network: FakeConnector) -> None:

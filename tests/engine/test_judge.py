@@ -14,7 +14,7 @@ from sqlalchemy import event, select, update
 
 from responders.snapshot import Limits
 from social.clock import SteppedClock
-from social.domain.assessment import RULES_ONLY, Assessment, Sentiment, TextToAssess, Urgency
+from social.domain.assessment import RULES_ONLY, Assessment, Flag, Sentiment, TextToAssess, Urgency
 from social.domain.errors import StoreError, Unreachable
 from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
 from social.engine import line, people
@@ -353,9 +353,27 @@ def test_it_leaves_the_night_post_alone_that_a_colleague_answered_before_the_ope
     assert {row.state for row in cases(database)} <= {"answered"}
 
 
-@pytest.mark.parametrize("edited", [False, True], ids=["a second post", "an edit"])
+def test_it_leaves_the_night_post_alone_whose_case_was_closed_before_the_opening(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    night = at("2026-11-23 08:30")  # a Monday, half an hour before opening
+    clock.advance_to(night)
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network, closed_notice=False)
+    network.publishes(post("Fajna reklama, kto ją zrobił?", when=night))
+    run_stepped(desk, clock, until=at("2026-11-23 08:40"))
+    assert [row.state for row in posts(database)] == ["waiting"]
+    people.close(database, the_case(database), user=MAREK, now=clock.now(), reason="settled by phone")
+
+    run_stepped(desk, clock, until=at("2026-11-23 10:00"))
+
+    assert network.written == []
+    assert (case_of(database).state, case_of(database).close_reason) == ("closed", "settled by phone")
+
+
+@pytest.mark.parametrize(("edited", "state"), [(False, "open"), (True, "taken")], ids=["a second post", "an edit"])
 def test_it_keeps_what_came_in_after_somebody_wrote_their_answer_at_the_desk(
-    database: Database, shop: Profile, clock: SteppedClock, edited: bool
+    database: Database, shop: Profile, clock: SteppedClock, edited: bool, state: str
 ) -> None:
     network = FakeConnector(clock)
     desk = desk_for(database, clock, network)
@@ -371,7 +389,8 @@ def test_it_keeps_what_came_in_after_somebody_wrote_their_answer_at_the_desk(
     people.answer(database, NETWORK_RULES, the_case(database), "Już jedzie.", user=MAREK, now=clock.now())
     run_stepped(desk, clock, until=at("2026-11-20 10:30"))
 
-    assert case_of(database).state == "open"
+    # what was judged before stays in the case until its new words are; what was never judged brings it back
+    assert case_of(database).state == state
 
 
 def test_it_sends_people_after_an_urgent_comment_where_only_the_other_one_was_answered(
@@ -498,6 +517,27 @@ def test_a_network_that_dawdles_over_many_threads_does_not_outlast_the_lease(
     assert len(others) == 4
     assert not any(others)
     assert {row.state for row in posts(database)} == {"judged"}
+
+
+def test_who_asks_for_a_person_twice_gets_one_confirmation(
+    database: Database, shop: Profile, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    wants = assessment(urgency=Urgency.NORMAL, needs_reply=True, flags=frozenset({Flag.WANTS_HUMAN}))
+    desk = desk_for(database, clock, network, classifier=FakeClassifier(wants))
+    asked = network.publishes(post("Chcę rozmawiać z człowiekiem.", when=at("2026-11-20 09:58")))
+    network.publishes(
+        post(
+            "Halo, jest tam człowiek?",
+            when=at("2026-11-20 09:59"),
+            thread_root=asked.native_id,
+            in_reply_to=asked.native_id,
+        )
+    )
+
+    run_stepped(desk, clock, until=at("2026-11-20 10:30"))
+
+    assert [(row.kind, row.state) for row in replies(database)] == [("hand-over", "sent")]
 
 
 # --- modes ------------------------------------------------------------------------------------------------------------

@@ -144,6 +144,14 @@ def test_it_takes_nothing_over_while_the_colleagues_answer_is_on_its_way(waiting
         waiting.take(HANNA, over=True)
 
 
+def test_it_takes_over_only_from_whom_it_was_said(waiting: Waiting) -> None:
+    waiting.take(MAREK)
+    with pytest.raises(Conflict, match="taken by marek now"):
+        waiting.take(HANNA, over=True, over_from="cela")
+    assert waiting.state["taken_at"] == NOW
+    waiting.take(HANNA, over=True, over_from=MAREK)
+
+
 @pytest.mark.parametrize("name", ["", "   ", "robot", "network-app", "x" * 61])
 def test_it_wants_to_know_who_acts(waiting: Waiting, name: str) -> None:
     with pytest.raises(DyzurError, match=r"--as anna"):
@@ -254,7 +262,7 @@ def test_it_answers_the_customers_last_message(waiting: Waiting) -> None:
 
 
 def test_it_stops_an_answer_to_what_has_changed_since_it_was_shown(waiting: Waiting) -> None:
-    seen = Seen(post_id=waiting.post_id, revision_number=1)
+    seen = Seen(post_id=waiting.post_id, revision_number=1, posts=1, revisions=1)
     again = waiting.writes_again(at("2026-11-20 10:34"), "Już doszła, dziękuję!")
     with pytest.raises(Conflict, match=rf"Już doszła.*--seen {again}:1.*--even-if-changed"):
         waiting.answer(seen=seen)
@@ -267,8 +275,53 @@ def test_it_stops_an_answer_to_a_message_that_was_edited_since_it_was_shown(wait
     changed = replace(waiting.asked, text="Nieważne, jest!", revision="2", edited_at=NOW)
     remembered(waiting.database, waiting.shop, changed, now=NOW)
     with pytest.raises(Conflict, match="Nieważne"):
+        waiting.answer(seen=Seen(post_id=waiting.post_id, revision_number=1, posts=1, revisions=1))
+    now_seen = Seen(post_id=waiting.post_id, revision_number=2, posts=1, revisions=2)
+    assert waiting.answer(seen=now_seen).post_id == waiting.post_id
+
+
+def test_it_stops_an_answer_where_an_older_message_was_edited(waiting: Waiting) -> None:
+    newest = waiting.writes_again(at("2026-11-20 10:20"))
+    seen = Seen(post_id=newest, revision_number=1, posts=2, revisions=2)
+    changed = replace(waiting.asked, text="Dziecko się dusi!", revision="2", edited_at=NOW)
+    remembered(waiting.database, waiting.shop, changed, now=NOW)
+    with pytest.raises(Conflict, match=rf"Dziecko się dusi.*--seen {newest}:1:2:3"):
+        waiting.answer(seen=seen)
+    waiting.answer(seen=replace(seen, revisions=3))
+
+
+def test_it_stops_an_answer_where_an_older_message_came_late(waiting: Waiting) -> None:
+    newest = waiting.writes_again(at("2026-11-20 10:20"))
+    seen = Seen(post_id=newest, revision_number=1, posts=2, revisions=2)
+    late = post("Dziecko się dusi!", when=at("2026-11-20 10:15"), thread_root="q1", native_id="late")
+    remembered(waiting.database, waiting.shop, late, now=NOW)
+    with pytest.raises(Conflict, match=rf"Dziecko się dusi.*--seen {newest}:1:3:3"):
+        waiting.answer(seen=seen)
+
+
+def test_it_does_not_go_by_a_mark_that_tells_of_one_message_only(waiting: Waiting) -> None:
+    with pytest.raises(Conflict, match=rf"nobody can tell.*--seen {waiting.post_id}:1:1:1"):
         waiting.answer(seen=Seen(post_id=waiting.post_id, revision_number=1))
-    assert waiting.answer(seen=Seen(post_id=waiting.post_id, revision_number=2)).post_id == waiting.post_id
+
+
+@pytest.mark.parametrize(
+    ("told", "mark"),
+    [
+        ("12:2:3:5", Seen(post_id=12, revision_number=2, posts=3, revisions=5)),
+        ("12:2", Seen(post_id=12, revision_number=2)),
+        ("12", Seen(post_id=12, revision_number=1)),
+        ("", None),
+        ("12:", None),
+        ("12:2:3", None),
+        ("12:2:3:5:6", None),
+        ("-1:1:1:1", None),
+        ("١:1:1:1", None),
+        ("9" * 5000, None),
+    ],
+)
+def test_it_reads_the_mark_that_it_writes_and_an_earlier_versions(told: str, mark: Seen | None) -> None:
+    assert queue.read_mark(told) == mark
+    assert mark is None or queue.read_mark(str(mark)) == mark
 
 
 def test_it_remembers_what_was_there_when_the_case_was_taken(waiting: Waiting) -> None:
@@ -397,6 +450,31 @@ def test_it_closes_nothing_under_an_answer_that_is_on_its_way(waiting: Waiting) 
     waiting.answer()
     with pytest.raises(Conflict, match="on its way"):
         people.close(waiting.database, waiting.case_id, user=MAREK, now=NOW, reason="done")
+
+
+def test_it_closes_nothing_over_what_the_customer_wrote_since(waiting: Waiting) -> None:
+    seen = Seen(post_id=waiting.post_id, revision_number=1, posts=1, revisions=1)
+    again = waiting.writes_again(at("2026-11-20 10:34"), "Dziecko połknęło część!")
+    with pytest.raises(Conflict, match=rf"Dziecko połknęło.*close it with --seen {again}:1:2:2"):
+        people.close(waiting.database, waiting.case_id, user=MAREK, now=NOW, reason="done", seen=seen)
+    assert waiting.state["state"] == EscalationState.OPEN
+    now_seen = Seen(post_id=again, revision_number=1, posts=2, revisions=2)
+    people.close(waiting.database, waiting.case_id, user=MAREK, now=NOW, reason="done", seen=now_seen)
+
+
+def test_it_remembers_at_closing_what_was_there_when_the_case_was_taken(waiting: Waiting) -> None:
+    waiting.take(now=at("2026-11-20 10:10"))
+    waiting.writes_again(at("2026-11-20 10:20"), "I jeszcze jedno")
+    with pytest.raises(Conflict, match="I jeszcze jedno"):
+        people.close(waiting.database, waiting.case_id, user=MAREK, now=NOW, reason="done")
+
+
+def test_it_leaves_an_answered_case_answered(waiting: Waiting) -> None:
+    own = post("Odpisane", when=NOW, by=SHOP, thread_root="q1", in_reply_to="q1", ours=True, kind=PostKind.OWN)
+    remembered(waiting.database, waiting.shop, own)
+    with pytest.raises(Conflict, match="answered already"):
+        people.close(waiting.database, waiting.case_id, user=MAREK, now=NOW, reason="done")
+    assert waiting.state["state"] == EscalationState.ANSWERED
 
 
 # --- settle -------------------------------------------------------------------------------------------------------------

@@ -471,6 +471,21 @@ def test_the_robot_does_not_cut_in_between_two_customers() -> None:
     assert (decision.rule, decision.escalate, decision.reply) == ("between-customers", True, None)
 
 
+def test_one_customer_who_sends_another_to_a_human_gets_no_hand_over_and_may_still_ask_for_one() -> None:
+    aside = customer_post(NOON, to_another_customer=True, summoned=False)
+    decision = decide(snapshot(NOON, post=aside, judged=WANTS_HUMAN), NOON)
+    assert (decision.rule, decision.escalate, decision.reply, decision.silence) == (
+        "between-customers",
+        True,
+        None,
+        False,
+    )
+    to_us = customer_post(NOON, to_another_customer=True, summoned=True)
+    assert decide(snapshot(NOON, post=to_us, judged=WANTS_HUMAN), NOON).reply is not None
+    danger = decide(snapshot(NOON, post=aside, judged=assessment(flags={Flag.WANTS_HUMAN, Flag.SAFETY})), NOON)
+    assert (danger.rule, danger.silence) == ("no-robot-here", True)
+
+
 def test_a_critical_that_only_the_model_says_and_is_not_sure_of_rings_outside_hours_only() -> None:
     doubtful = assessment(urgency=Urgency.CRITICAL, abstained={Head.URGENCY})
     assert not decide(snapshot(NOON, judged=doubtful), NOON).alert

@@ -103,6 +103,12 @@ def test_it_promises_nothing_and_decides_nothing(texts: Texts, kind: ReplyKind, 
 
 
 @every_variant
+def test_it_does_not_say_when_the_message_came(texts: Texts, kind: ReplyKind, variant: Variant) -> None:
+    """A question of 16:57 that is read at 17:00 came inside the hours: only what is so now is known."""
+    assert re.search(r"dotarł\w* (po|poza|przed) |arrived (after|before|outside) ", variant.text) is None
+
+
+@every_variant
 def test_it_guesses_nobodys_gender_and_draws_no_faces(texts: Texts, kind: ReplyKind, variant: Variant) -> None:
     assert not GENDERED.search(variant.text)
     assert not re.search(r"[:;]-?[)(DP]", variant.text)

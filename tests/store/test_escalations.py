@@ -12,7 +12,7 @@ from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyState
 from social.store import escalations, users
 from social.store.session import Database
-from social.store.tables import EscalationRow, ReplyRow
+from social.store.tables import EscalationRow, PostRow, ReplyRow
 from tests.cast import HANNA, MAREK, at
 from tests.factories import case, planned, post, profile, remembered, row_of
 
@@ -129,3 +129,21 @@ def test_it_keeps_the_earliest_deadline_of_a_formal_complaint(store_database: Da
 def test_it_says_that_there_is_no_such_case(store_database: Database) -> None:
     with store_database.read() as session, pytest.raises(NotFound, match="no case 404"):
         escalations.get(session, 404)
+
+
+def test_a_closed_case_takes_what_was_to_be_decided_again_with_it_but_not_an_edit(store_database: Database) -> None:
+    waiting, edited = asked(store_database), asked(store_database, minute=2)
+    other = remembered(store_database, profile(store_database), post(when=NOW + timedelta(minutes=3)))
+    case_id = case(store_database, waiting)
+    case(store_database, edited)
+    with store_database.write() as session:
+        for row_id, state in ((waiting, "waiting"), (edited, "new"), (other, "waiting")):
+            row = session.get_one(PostRow, row_id)
+            row.state, row.token, row.leased_until = state, "held", NOW
+            session.add(row)
+
+    end(store_database, case_id, "closed", now=NOW + timedelta(minutes=10))
+
+    found = [row_of(store_database, PostRow, row_id) for row_id in (waiting, edited, other)]
+    assert [row["state"] for row in found] == ["judged", "new", "waiting"]
+    assert [(row["token"], row["leased_until"]) for row in found] == [(None, None), ("held", NOW), ("held", NOW)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from social.store.tables import (
 )
 from tests.cast import ANNA, PIOTR, SHOP, at
 from tests.factories import assessment, case, judged, planned, post, profile, remembered, row_of
+from tests.store.test_plans import reads_too_much, written_down
 
 NOW = at("2026-11-20 10:00")
 
@@ -94,8 +96,6 @@ def test_it_does_not_answer_what_was_there_before_the_first_poll(store_database:
 
 
 def test_it_learns_an_authors_new_name_and_keeps_it_when_a_page_shows_none(store_database: Database) -> None:
-    from dataclasses import replace
-
     shop = profile(store_database)
     renamed = replace(ANNA, handle="anna.nowa")
     nameless = replace(ANNA, handle=None, display_name=None)
@@ -269,6 +269,69 @@ def test_it_takes_an_answer_in_the_networks_own_app_for_a_persons(store_database
     assert answered["answered_at"] == NOW + timedelta(minutes=20)
     assert row_of(store_database, ReplyRow, reply)["state"] == ReplyState.CANCELLED
     assert row_of(store_database, ConversationRow, answered["conversation_id"])["waiting_since"] is None
+
+
+def versions(asked: FetchedPost, *ids: str) -> FetchedPost:
+    """``asked`` as edited, on a network where every edit has an id of its own."""
+    native = {"id": ids[-1], "versions": [asked.native_id, *ids]}
+    text = f"Gdzie jest paczka {ids[-1]}?"
+    return replace(asked, text=text, revision=ids[-1], edited_at=NOW + timedelta(minutes=len(ids)), native=native)
+
+
+@pytest.mark.parametrize("named", ["asked-1", "v2", "v3"])
+def test_it_takes_an_answer_to_any_version_of_an_edited_post_for_one_to_the_post(
+    store_database: Database, named: str
+) -> None:
+    shop = profile(store_database)
+    asked = versions(post(when=NOW, native_id="asked-1"), "v2", "v3")
+    case_id = case(store_database, remembered(store_database, shop, asked))
+    other = post("U mnie też nie ma", when=NOW, by=PIOTR, thread_root=asked.thread_root, in_reply_to=asked.native_id)
+    others = case(store_database, remembered(store_database, shop, other))
+    take_in(store_database, shop, by_hand(asked, in_reply_to=named))
+    assert row_of(store_database, EscalationRow, case_id)["state"] == EscalationState.ANSWERED
+    assert row_of(store_database, EscalationRow, others)["state"] == EscalationState.OPEN
+
+
+def test_it_explains_an_answer_that_came_in_before_the_edit_that_it_answers(store_database: Database) -> None:
+    shop = profile(store_database)
+    asked = post(when=NOW, native_id="asked-1")
+    row_id = remembered(store_database, shop, asked)
+    case_id = case(store_database, row_id)
+    take_in(store_database, shop, by_hand(asked, in_reply_to="v2"))
+    assert row_of(store_database, EscalationRow, case_id)["state"] == EscalationState.OPEN
+    take_in(store_database, shop, versions(asked, "v2"))
+    assert row_of(store_database, EscalationRow, case_id)["state"] == EscalationState.ANSWERED
+
+
+def test_it_explains_an_answer_that_came_in_before_the_edited_post(store_database: Database) -> None:
+    shop = profile(store_database)
+    asked = versions(post(when=NOW, native_id="asked-1"), "v2")
+    take_in(store_database, shop, by_hand(asked, in_reply_to="v2"))
+    row_id = remembered(store_database, shop, asked)
+    conversation = row_of(store_database, PostRow, row_id)["conversation_id"]
+    assert row_of(store_database, ConversationRow, conversation)["person_answered_at"] == NOW + timedelta(minutes=20)
+
+
+def test_it_adopts_a_reply_that_went_to_an_earlier_version(store_database: Database) -> None:
+    shop = profile(store_database)
+    asked = versions(post(when=NOW, native_id="asked-1"), "v2", "v3")
+    row_id = remembered(store_database, shop, asked)
+    case_id = case(store_database, row_id)
+    reply = sending(store_database, row_id, "unknown")
+    text = row_of(store_database, ReplyRow, reply)["text"]
+    take_in(store_database, shop, by_hand(asked, text, in_reply_to="v2"))
+    assert row_of(store_database, ReplyRow, reply)["external_id"] == "own-1"
+    assert row_of(store_database, EscalationRow, case_id)["state"] == EscalationState.OPEN
+
+
+def test_it_finds_the_version_that_is_answered_by_an_index(database: Database) -> None:
+    shop = profile(database)
+    asked = versions(post(when=NOW, native_id="asked-1"), "v2")
+    case(database, remembered(database, shop, asked))
+    with written_down(database) as statements:
+        take_in(database, shop, by_hand(asked, in_reply_to="v2"))
+    assert any("edited_at IS NOT NULL" in statement for statement in statements)
+    assert not [step for told in statements.items() for step in reads_too_much(database, *told)]
 
 
 def test_it_leaves_the_case_open_for_what_the_customer_wrote_after_the_answer(store_database: Database) -> None:

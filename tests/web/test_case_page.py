@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from social.clock import machine_now
-from social.domain.assessment import Reason
+from social.domain.assessment import Reason, Urgency
 from social.domain.post import Author
 from social.domain.reply import ReplyState
 from social.engine import line
@@ -15,7 +17,7 @@ from social.store.session import Database
 from social.store.tables import EventRow, LabelRow, NoteRow, ReplyRow
 from tests.cast import SHOP, at
 from tests.engine.looking import rows
-from tests.factories import assessment, desk_for, planned, post, profile, remembered
+from tests.factories import assessment, case, desk_for, planned, post, profile, remembered
 from tests.fakes import FakeConnector
 from tests.web.conftest import NOW, Browser, Page, Shop
 
@@ -25,6 +27,36 @@ ANSWER = "Paczka wyjechała dziś rano, będzie jutro."
 def answer(browser: Browser, shop: Shop, text: str = ANSWER, **fields: str) -> Page:
     seen = fields.pop("seen", None) or browser.get(f"/case/{shop.case_id}").field("seen")
     return browser.post(f"/case/{shop.case_id}/answer", text=text, seen=seen, **fields)
+
+
+def close(browser: Browser, shop: Shop, reason: str, *, seen: str | None = None) -> Page:
+    seen = seen if seen is not None else browser.get(f"/case/{shop.case_id}").field("seen")
+    return browser.post(f"/case/{shop.case_id}/close", reason=reason, seen=seen)
+
+
+def correct(browser: Browser, made: Page, **fields: str) -> Page:
+    """The form of the page ``made``; what is not in ``fields`` stays as it was."""
+    was = {name: made.field(f"was_{name}") for name in ("sentiment", "urgency")}
+    hidden = {name: made.field(name) for name in ("post", "seen", "was_sentiment", "was_urgency")}
+    return browser.post(made.response.url.path.removesuffix("/correct") + "/correct", **{**hidden, **was, **fields})
+
+
+def becomes_critical(shop: Shop, text: str = "Dziecko połknęło część zabawki!") -> None:
+    """The customer's next message is judged, and raises the case."""
+    again = post(text, when=NOW, native_id="critical", thread_root="q1")
+    row_id = remembered(shop.database, profile(shop.database, network="bluesky"), again, now=NOW)
+    case(shop.database, row_id, urgency=Urgency.CRITICAL)
+
+
+def changes_the_first(shop: Shop, text: str = "Dziecko się dusi po waszym leku!") -> None:
+    edited = post(text, when=at("2026-11-20 10:00"), native_id="q1", revision="2", edited_at=at("2026-11-20 10:36"))
+    remembered(shop.database, profile(shop.database, network="bluesky"), edited, now=at("2026-11-20 10:36"))
+
+
+def comes_late(shop: Shop, text: str = "Dziecko się dusi po waszym leku!") -> None:
+    """Written before the newest message, seen after it."""
+    late = post(text, when=at("2026-11-20 10:15"), native_id="late", thread_root="q1")
+    remembered(shop.database, profile(shop.database, network="bluesky"), late, now=at("2026-11-20 10:36"))
 
 
 def answers(database: Database) -> list[ReplyRow]:
@@ -99,6 +131,37 @@ def test_an_answer_is_refused_when_the_customer_wrote_again_and_both_texts_stay(
     assert "on its way" in answer(browser, shop, seen=page.field("seen")).words
 
 
+@pytest.mark.parametrize("happens", [changes_the_first, comes_late])
+def test_an_answer_is_refused_when_an_older_message_changed_or_came_late(
+    shop: Shop, happens: Callable[[Shop], None]
+) -> None:
+    shop.writes_again(when=at("2026-11-20 10:20"))
+    browser = shop.browser()
+    seen = browser.get(f"/case/{shop.case_id}").field("seen")
+    happens(shop)
+    live = browser.get(f"/case/{shop.case_id}/changes?seen={seen}", **{"hx-request": "true"})
+    assert "The customer wrote something new" in live.words
+    page = answer(browser, shop, seen=seen)
+    assert page.status == 409
+    assert "The customer wrote something new" in page.words
+    assert "Dziecko się dusi po waszym leku!" in page.words
+    assert answers(shop.database) == []
+    assert "on its way" in answer(browser, shop, seen=page.field("seen")).words
+
+
+@pytest.mark.parametrize("mark", ["1:1", "1", "", "x", "1:1:1", "9" * 40])
+def test_a_page_from_before_an_upgrade_is_asked_to_look_again(shop: Shop, mark: str) -> None:
+    browser = shop.browser()
+    page = browser.post(f"/case/{shop.case_id}/answer", text=ANSWER, seen=mark)
+    assert page.status == 409
+    assert "Nobody can tell what that page showed." in page.words
+    assert browser.get(f"/case/{shop.case_id}/changes?seen={mark}").status == 200
+    assert ANSWER in page.html
+    assert close(browser, shop, "załatwione", seen=mark).status == 409
+    assert (answers(shop.database), shop.case["state"]) == ([], "open")
+    assert "on its way" in answer(browser, shop, seen=page.field("seen")).words
+
+
 def test_an_answer_is_refused_when_a_colleague_answered_in_the_networks_own_app(shop: Shop) -> None:
     browser = shop.browser()
     seen = browser.get(f"/case/{shop.case_id}").field("seen")
@@ -146,30 +209,61 @@ def test_a_note_stays_inside(shop: Shop) -> None:
 
 
 def test_a_case_is_closed_with_a_reason(shop: Shop) -> None:
-    page = shop.browser().post(f"/case/{shop.case_id}/close", reason="załatwione telefonicznie")
+    page = close(shop.browser(), shop, "załatwione telefonicznie")
     assert "The case is closed." in page.words
     assert (shop.case["state"], shop.case["close_reason"]) == ("closed", "załatwione telefonicznie")
+
+
+def test_a_case_is_not_closed_over_what_the_customer_wrote_since(shop: Shop) -> None:
+    browser = shop.browser()
+    seen = browser.get(f"/case/{shop.case_id}").field("seen")
+    becomes_critical(shop)
+    page = close(browser, shop, "to tylko pytanie", seen=seen)
+    assert page.status == 409
+    assert "The customer wrote something new" in page.words
+    assert "Dziecko połknęło część zabawki!" in page.words
+    assert 'value="to tylko pytanie"' in page.html
+    assert (shop.case["state"], shop.case["urgency"]) == ("open", "critical")
+    assert "The case is closed." in close(browser, shop, "zadzwoniliśmy", seen=page.field("seen")).words
+
+
+def test_a_case_that_was_answered_meanwhile_stays_answered(shop: Shop) -> None:
+    browser = shop.browser()
+    seen = browser.get(f"/case/{shop.case_id}").field("seen")
+    native = post("Już wysłane!", native_id="ours", by=SHOP, in_reply_to="q1", thread_root="q1", ours=True, when=NOW)
+    remembered(shop.database, profile(shop.database, network="bluesky"), native, now=NOW)
+    page = close(browser, shop, "załatwione", seen=seen)
+    assert page.status == 409
+    assert "answered in the network's own app" in page.words
+    assert (shop.case["state"], shop.case["close_reason"]) == ("answered", None)
+
+
+def test_an_old_page_takes_nothing_over_from_whoever_has_it_by_then(shop: Shop) -> None:
+    anna, cela, marek = shop.browser("anna"), shop.browser("cela"), shop.browser("marek")
+    anna.post(f"/case/{shop.case_id}/take")
+    old = marek.get(f"/case/{shop.case_id}").field("from")
+    cela.post(f"/case/{shop.case_id}/take", over="yes", **{"from": old})
+    page = marek.post(f"/case/{shop.case_id}/take", over="yes", **{"from": old})
+    assert page.status == 409
+    assert "cela has this case now." in page.words
+    assert [row.actor for row in rows(shop.database, EventRow) if row.verb == "took over"] == ["cela"]
+    again = marek.post(f"/case/{shop.case_id}/take", over="yes", **{"from": page.field("from")})
+    assert "The case is yours." in again.words
 
 
 def test_somebody_elses_case_is_not_closed_and_can_be_taken_over(shop: Shop) -> None:
     hanna, marek = shop.browser("hanna"), shop.browser("marek")
     hanna.post(f"/case/{shop.case_id}/take")
-    assert marek.post(f"/case/{shop.case_id}/close", reason="x").status == 409
+    assert close(marek, shop, "x").status == 409
     assert "hanna has this case now." in marek.post(f"/case/{shop.case_id}/take").words
-    assert "The case is yours." in marek.post(f"/case/{shop.case_id}/take", over="yes").words
+    over = {"over": "yes", "from": marek.get(f"/case/{shop.case_id}").field("from")}
+    assert "The case is yours." in marek.post(f"/case/{shop.case_id}/take", **over).words
     assert [row.actor for row in rows(shop.database, EventRow) if row.verb == "took over"] == ["marek"]
 
 
 def test_a_correction_is_kept_as_a_label_with_its_network_and_moves_the_case(shop: Shop) -> None:
     browser = shop.browser()
-    page = browser.post(
-        f"/case/{shop.case_id}/correct",
-        post=str(shop.post_id),
-        sentiment="negative",
-        was_sentiment="neutral",
-        urgency="critical",
-        was_urgency="normal",
-    )
+    page = correct(browser, browser.get(f"/case/{shop.case_id}"), sentiment="negative", urgency="critical")
     assert "Corrected; thank you." in page.words
     assert [(row.head, row.was, row.value, row.network) for row in rows(shop.database, LabelRow)] == [
         ("sentiment", "neutral", "negative", "bluesky"),
@@ -180,11 +274,46 @@ def test_a_correction_is_kept_as_a_label_with_its_network_and_moves_the_case(sho
 
 @pytest.mark.parametrize("fields", [{"post": "999"}, {"post": "1", "urgency": "huge"}])
 def test_a_correction_of_nothing_known_changes_nothing(shop: Shop, fields: dict[str, str]) -> None:
-    values = {"sentiment": "negative", "was_sentiment": "neutral", **fields}
-    if "urgency" in fields:
-        values |= {"sentiment": "", "was_urgency": "normal"}
-    assert shop.browser().post(f"/case/{shop.case_id}/correct", **values).status in (400, 409)
+    browser = shop.browser()
+    values = {"sentiment": "negative", **fields} if "urgency" not in fields else fields
+    assert correct(browser, browser.get(f"/case/{shop.case_id}"), **values).status in (400, 409)
     assert rows(shop.database, LabelRow) == []
+
+
+def test_an_old_page_does_not_correct_a_case_down_that_became_critical(shop: Shop) -> None:
+    browser = shop.browser()
+    made = browser.get(f"/case/{shop.case_id}")
+    becomes_critical(shop)
+    page = correct(browser, made, urgency="low", sentiment="negative")
+    assert page.status == 409
+    assert "The customer wrote something new" in page.words
+    assert "The urgency of the case is now: critical." in page.words
+    assert "Dziecko połknęło część zabawki!" in page.words
+    assert '<option value="low" selected>' in page.html and '<option value="negative" selected>' in page.html
+    assert (shop.case["urgency"], rows(shop.database, LabelRow)) == ("critical", [])
+    assert "Corrected; thank you." in correct(browser, page, urgency="low").words  # who has read it may
+    assert shop.case["urgency"] == "low"
+
+
+def test_two_corrections_of_one_urgency_do_not_undo_each_other(shop: Shop) -> None:
+    hanna, marek = shop.browser("hanna"), shop.browser("marek")
+    made = marek.get(f"/case/{shop.case_id}")
+    correct(hanna, hanna.get(f"/case/{shop.case_id}"), urgency="critical")
+    page = correct(marek, made, urgency="low")
+    assert page.status == 409
+    assert "The urgency of the case is now: critical." in page.words
+    assert shop.case["urgency"] == "critical"
+    assert "Corrected" in correct(marek, made, sentiment="negative").words  # another head is no dispute
+    assert shop.case["urgency"] == "critical"
+
+
+def test_a_field_that_was_left_alone_follows_the_case_on_the_page_that_comes_back(shop: Shop) -> None:
+    browser = shop.browser()
+    made = browser.get(f"/case/{shop.case_id}")
+    becomes_critical(shop)
+    page = correct(browser, made, sentiment="negative")
+    assert page.status == 409
+    assert '<option value="critical" selected>' in page.html
 
 
 def test_an_unknown_reply_is_settled_by_whoever_looked(shop: Shop) -> None:
@@ -255,7 +384,17 @@ def test_everything_stops_and_goes_on_by_one_form(shop: Shop) -> None:
     assert [row.verb for row in rows(shop.database, EventRow) if row.subject_kind == "desk"] == ["paused", "unpaused"]
 
 
-@pytest.mark.parametrize("path", ["/case/999", "/case/abc", "/case/0/changes", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/case/999",
+        "/case/abc",
+        "/case/0/changes",
+        "/nowhere",
+        "/case/99999999999999999999",
+        "/case/-99999999999999999999",
+    ],
+)
 def test_what_is_not_there_is_said(shop: Shop, path: str) -> None:
     page = shop.browser().get(path)
     assert page.status == 404

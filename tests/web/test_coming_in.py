@@ -165,6 +165,59 @@ def test_somebody_who_is_let_go_is_out_at_once_and_the_last_admin_cannot_be(shop
     assert admin.post(f"/people/{people['marek']}/role", role="viewer").status == 409
 
 
+@pytest.mark.parametrize("role", ["viewer", "agent"])
+def test_a_link_from_before_brings_nobody_back_and_gives_no_role_back(shop: Shop, role: str) -> None:
+    admin = shop.browser("marek", Role.ADMIN)
+    shop.employ("hanna", Role.ADMIN)
+    person = next(row.id for row in rows(shop.database, UserRow) if row.name == "hanna")
+    before, again = link(shop, name="hanna"), link(shop, name="hanna")
+    others = link(shop)
+    admin.post(f"/people/{person}/role", role=role)
+    assert Browser(shop).get(before).status == 404
+    admin.post(f"/people/{person}/disable", disabled="yes")
+    assert Browser(shop).get(again).status == 404
+    assert Browser(shop).get(others).status == 200
+    assert Browser(shop).sign_in("hanna").status == 403
+
+
+def test_a_link_that_was_open_in_a_browser_ends_when_its_person_is_let_go(shop: Shop) -> None:
+    admin = shop.browser("marek", Role.ADMIN)
+    shop.employ("hanna")
+    person = next(row.id for row in rows(shop.database, UserRow) if row.name == "hanna")
+    address, browser = link(shop, name="hanna"), Browser(shop)
+    form = browser.get(address).field("form")
+    admin.post(f"/people/{person}/disable", disabled="yes")
+    assert browser.post(address, form=form, name="hanna", password=PASSWORD, again=PASSWORD).status == 404
+    assert browser.get("/queue").response.url.path == "/sign-in"
+
+
+def test_somebody_let_go_is_taken_back_by_a_new_link_with_the_role_they_had(shop: Shop) -> None:
+    admin = shop.browser("marek", Role.ADMIN)
+    shop.employ("hanna", Role.VIEWER)
+    person = next(row.id for row in rows(shop.database, UserRow) if row.name == "hanna")
+    admin.post(f"/people/{person}/disable", disabled="yes")
+    assert accept(Browser(shop), link(shop, name="hanna")).status == 200  # type: ignore[attr-defined]
+    (back,) = [row for row in rows(shop.database, UserRow) if row.name == "hanna"]
+    assert (back.role, back.disabled_at) == ("viewer", None)
+
+
+def test_nobody_comes_back_by_a_link_for_somebody_new(shop: Shop) -> None:
+    """Also not who was known from the command line only, and so has no password to lose."""
+    with shop.database.write() as session:
+        session.add(UserRow(name="hanna", created_at=shop.clock.now(), disabled_at=shop.clock.now()))
+    page = accept(Browser(shop), link(shop))
+    assert page.status == 409  # type: ignore[attr-defined]
+    assert "Somebody has that name already." in page.words  # type: ignore[attr-defined]
+
+
+def test_who_was_known_from_the_command_line_only_gets_the_links_role(shop: Shop) -> None:
+    with shop.database.write() as session:
+        session.add(UserRow(name="hanna", created_at=shop.clock.now()))
+    accept(Browser(shop), link(shop, name="hanna", role=Role.ADMIN))
+    (person,) = rows(shop.database, UserRow)
+    assert (person.role, person.password_hash is not None) == ("admin", True)
+
+
 def test_an_admin_invites_and_the_link_lets_an_agent_in(shop: Shop) -> None:
     admin = shop.browser("marek", Role.ADMIN)
     page = admin.post("/people/invite", role="agent")
@@ -203,7 +256,7 @@ def test_a_form_without_its_proof_changes_nothing(shop: Shop) -> None:
 
 def test_a_form_from_another_site_changes_nothing(shop: Shop) -> None:
     browser = shop.browser()
-    for origin in ("https://evil.example", "null"):
+    for origin in ("https://evil.example", "null", "http://["):
         response = browser.client.post(
             f"/case/{shop.case_id}/take", data={"csrf": browser.csrf}, headers={"origin": origin}
         )
@@ -231,7 +284,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(make_shop: Callab
     assert "max-age=31536000" in answer.headers["strict-transport-security"]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "["])
 def test_a_name_that_is_not_ours_is_refused(shop: Shop, host: str) -> None:
     """Another site's name that points at this machine would otherwise read the desk with its visitor's cookies."""
     assert Browser(shop).client.get("/sign-in", headers={"host": host}).status_code == 421
@@ -262,10 +315,18 @@ def test_an_endless_form_is_refused(shop: Shop) -> None:
         ("https://evil.example/", "/queue"),
         ("javascript:alert(1)", "/queue"),
         ("/queue\r\nSet-Cookie: x", "/queue"),
+        ("//[", "/queue"),
+        ("/[", "/["),
+        ("http://[", "/queue"),
     ],
 )
 def test_after_the_sign_in_nobody_lands_elsewhere(wanted: str, path: str) -> None:
     assert local_path(wanted) == path
+
+
+def test_a_sign_in_page_with_a_broken_target_still_opens(shop: Shop) -> None:
+    page = Browser(shop).get("/sign-in?next=//%5B")
+    assert (page.status, page.field("next")) == (200, "/queue")
 
 
 def test_a_new_password_needs_the_present_one(shop: Shop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,25 +20,25 @@ from social.store import queue as store
 from social.store.queue import CaseView, Seen
 from social.store.threads import Side
 from social.web.rendering import page
-from social.web.visitor import AgentPosts, Posted, Viewer, Visitor, desk_of
+from social.web.visitor import AgentPosts, Posted, RowId, Viewer, Visitor, desk_of
 
 router = APIRouter()
 
 
 @router.get("/case/{case_id}")
-def show(request: Request, case_id: int, visitor: Viewer, done: str = "") -> Response:
+def show(request: Request, case_id: RowId, visitor: Viewer, done: str = "") -> Response:
     return _page(request, case_id, visitor, done=done)
 
 
 @router.get("/case/{case_id}/changes")
-def changes(request: Request, case_id: int, visitor: Viewer, seen: str = "") -> Response:
+def changes(request: Request, case_id: RowId, visitor: Viewer, seen: str = "") -> Response:
     """What happened since the page was made; the words in the answer's field stay as they are."""
     view = _view(request, case_id)
-    return page(request, "case_changes.html", visitor, view=view, stale=_stale(view, visitor, _seen(seen)))
+    return page(request, "case_changes.html", visitor, view=view, stale=_stale(view, visitor, store.read_mark(seen)))
 
 
 @router.post("/case/{case_id}/take")
-def take(request: Request, case_id: int, posted: AgentPosts) -> Response:
+def take(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
     desk = desk_of(request)
     brand = _view(request, case_id).item.brand
     try:
@@ -48,6 +50,7 @@ def take(request: Request, case_id: int, posted: AgentPosts) -> Response:
             calendar=desk.calendars.get(brand, store.NEVER_OPEN),
             waits=desk.waits,
             over=posted.text("over") == "yes",
+            over_from=posted.text("from"),
         )
     except Conflict as error:
         return _page(request, case_id, posted.visitor, status=409, error=error)
@@ -55,9 +58,9 @@ def take(request: Request, case_id: int, posted: AgentPosts) -> Response:
 
 
 @router.post("/case/{case_id}/answer")
-def answer(request: Request, case_id: int, posted: AgentPosts) -> Response:
+def answer(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
     desk, text = desk_of(request), posted.text("text").strip()
-    kept: dict[str, Any] = {"draft": text, "asked_seen": posted.text("seen")}
+    kept: dict[str, Any] = {"draft": text, "seen": _seen(posted)}
     try:
         context = people.context_of(desk.database, case_id)
         people.answer(
@@ -67,7 +70,7 @@ def answer(request: Request, case_id: int, posted: AgentPosts) -> Response:
             text,
             user=posted.visitor.name,
             now=desk.now(),
-            seen=_seen(posted.text("seen")),
+            seen=_seen(posted),
             even_if_changed=posted.text("even_if_changed") == "yes",
             accept_warnings=posted.text("confirmed") == "yes",
         )
@@ -79,7 +82,7 @@ def answer(request: Request, case_id: int, posted: AgentPosts) -> Response:
 
 
 @router.post("/case/{case_id}/draft")
-def draft(request: Request, case_id: int, posted: AgentPosts) -> Response:
+def draft(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
     """Sent every ten seconds while somebody is writing."""
     desk = desk_of(request)
     correcting.keep_writing(desk.database, case_id, user=posted.visitor.name, now=desk.now())
@@ -87,36 +90,51 @@ def draft(request: Request, case_id: int, posted: AgentPosts) -> Response:
 
 
 @router.post("/case/{case_id}/note")
-def note(request: Request, case_id: int, posted: AgentPosts) -> Response:
+def note(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
     desk = desk_of(request)
     correcting.write_note(desk.database, case_id, posted.text("text"), user=posted.visitor.name, now=desk.now())
     return RedirectResponse(f"/case/{case_id}?done=note#notes", status_code=303)
 
 
 @router.post("/case/{case_id}/close")
-def close(request: Request, case_id: int, posted: AgentPosts) -> Response:
-    desk = desk_of(request)
+def close(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
+    desk, reason, seen = desk_of(request), posted.text("reason")[:500], _seen(posted)
     try:
-        people.close(
-            desk.database, case_id, user=posted.visitor.name, now=desk.now(), reason=posted.text("reason")[:500]
-        )
+        people.close(desk.database, case_id, user=posted.visitor.name, now=desk.now(), reason=reason, seen=seen)
     except Conflict as error:
-        return _page(request, case_id, posted.visitor, status=409, error=error)
+        return _page(request, case_id, posted.visitor, status=409, error=error, seen=seen, reason=reason)
     return RedirectResponse(f"/case/{case_id}?done=closed", status_code=303)
 
 
 @router.post("/case/{case_id}/correct")
-def correct(request: Request, case_id: int, posted: AgentPosts) -> Response:
-    desk, post_id = desk_of(request), posted.number("post")
-    for head in (Head.SENTIMENT, Head.URGENCY):
-        value = posted.text(head.value)
-        if value and post_id is not None and value != posted.text(f"was_{head.value}"):
-            correcting.correct(desk.database, case_id, post_id, head, value, user=posted.visitor.name, now=desk.now())
+def correct(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
+    desk, post_id, seen = desk_of(request), posted.number("post"), _seen(posted)
+    values = {head: posted.text(head.value) for head in (Head.SENTIMENT, Head.URGENCY)}
+    # a field that was left as it was is no judgement, and must not become one on a page that is made anew
+    chosen = {head: value for head, value in values.items() if value and value != posted.text(f"was_{head.value}")}
+    was_urgency = posted.text("was_urgency") if Head.URGENCY in chosen else None
+    try:
+        for head, value in chosen.items():
+            if post_id is not None:
+                correcting.correct(
+                    desk.database,
+                    case_id,
+                    post_id,
+                    head,
+                    value,
+                    user=posted.visitor.name,
+                    now=desk.now(),
+                    seen=seen,
+                    was_urgency=was_urgency,
+                )
+    except Conflict as error:
+        kept: dict[str, Any] = {"seen": seen, "was_urgency": was_urgency, "chosen": chosen}
+        return _page(request, case_id, posted.visitor, status=409, error=error, **kept)
     return RedirectResponse(f"/case/{case_id}?done=corrected", status_code=303)
 
 
 @router.post("/case/{case_id}/settle/{reply_id}")
-def settle(request: Request, case_id: int, reply_id: int, posted: AgentPosts) -> Response:
+def settle(request: Request, case_id: int, reply_id: RowId, posted: AgentPosts) -> Response:
     desk = desk_of(request)
     people.settle(desk.database, reply_id, sent=posted.text("sent") == "yes", user=posted.visitor.name, now=desk.now())
     return RedirectResponse(f"/case/{case_id}?done=settled", status_code=303)
@@ -136,14 +154,18 @@ def _page(
     status: int = 200,
     done: str = "",
     draft: str = "",
-    asked_seen: str = "",
+    reason: str = "",
+    chosen: Mapping[Head, str] = MappingProxyType({}),
+    seen: Seen | None = None,
+    was_urgency: str | None = None,
     error: Conflict | None = None,
     unfit: UnfitText | None = None,
 ) -> Response:
+    """``draft``, ``reason`` and ``chosen`` are what a refused form held; ``seen`` and ``was_urgency`` what it was made of."""
     desk = desk_of(request)
     view = _view(request, case_id)
     context = people.context_of(desk.database, case_id)
-    stale = _stale(view, visitor, _seen(asked_seen))
+    stale = _stale(view, visitor, seen, was_urgency)
     return page(
         request,
         "case.html",
@@ -159,7 +181,9 @@ def _page(
         on_its_way=[entry for entry in view.thread if entry.side is Side.PERSON and entry.state in ACTIVE_STATES],
         done=done,
         draft=draft,
-        stale=stale if asked_seen or error is not None else (),
+        reason=reason,
+        chosen=chosen,
+        stale=stale if seen is not None or error is not None else (),
         error=error,
         unfit=unfit,
         sentiments=list(Sentiment),
@@ -167,14 +191,12 @@ def _page(
     )
 
 
-def _seen(told: str) -> Seen | None:
-    """``12:1`` -> post 12 in its first revision."""
-    post, _, revision = told.partition(":")
-    digits = post.isascii() and post.isdigit() and revision.isascii() and revision.isdigit() and len(told) < 30
-    return Seen(post_id=int(post), revision_number=int(revision)) if digits else None
+def _seen(posted: Posted) -> Seen:
+    """What a form was made of. One that does not say it (a page from before an upgrade) fits nothing."""
+    return store.read_mark(posted.text("seen")) or Seen(post_id=0, revision_number=0)
 
 
-def _stale(view: CaseView, visitor: Visitor, seen: Seen | None) -> tuple[str, ...]:
+def _stale(view: CaseView, visitor: Visitor, seen: Seen | None, was_urgency: str | None = None) -> tuple[str, ...]:
     """What a page that was made with ``seen`` does not show, by name: the reader's own language says it."""
     found = []
     if view.item.state is EscalationState.ANSWERED:
@@ -184,7 +206,9 @@ def _stale(view: CaseView, visitor: Visitor, seen: Seen | None) -> tuple[str, ..
     elif view.item.taken_by is not None and view.item.taken_by != visitor.name:
         found.append("taken")
     if seen is not None and seen != view.seen:
-        found.append("customer-wrote")
+        found.append("customer-wrote" if seen.tells_all else "old-page")
+    if was_urgency is not None and was_urgency != view.item.urgency:
+        found.append("urgency")
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from social.store import access
 from social.store.access import Role
 from social.web.links import welcome_link
 from social.web.rendering import page
-from social.web.visitor import Admin, AdminPosts, Posted, Visitor, desk_of
+from social.web.visitor import Admin, AdminPosts, Posted, RowId, Visitor, desk_of
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ def invite(request: Request, posted: AdminPosts) -> Response:
 
 
 @router.post("/people/{user_id}/role")
-def role(request: Request, user_id: int, posted: AdminPosts) -> Response:
+def role(request: Request, user_id: RowId, posted: AdminPosts) -> Response:
     desk = desk_of(request)
     with desk.database.write() as session:
         access.change_role(session, user_id, _role(posted), by=posted.visitor.name, now=desk.now())
@@ -41,7 +41,7 @@ def role(request: Request, user_id: int, posted: AdminPosts) -> Response:
 
 
 @router.post("/people/{user_id}/disable")
-def disable(request: Request, user_id: int, posted: AdminPosts) -> Response:
+def disable(request: Request, user_id: RowId, posted: AdminPosts) -> Response:
     desk = desk_of(request)
     with desk.database.write() as session:
         gone = posted.text("disabled") == "yes"

@@ -167,7 +167,10 @@ def with_form_cookie(request: Request, answer: Response, form: str) -> Response:
 
 def local_path(wanted: str) -> str:
     """Where to go after the sign-in: a path of ours, never another host."""
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # "//["
+        return "/queue"
     fine = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and wanted.isprintable()
     return wanted if fine else "/queue"
 
