@@ -1,9 +1,10 @@
 """Train the shipped model: `python -m triage.training.train --data DIR --encoder DIR --out DIR`.
 
-Five stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
+Six stages (see `sources.toml`): `public` learns sentiment, harm and irony in many languages from permissive sets, `brand`
 adds the project's own corpus and teaches urgency, topics and who waits for an answer, `student` learns from the labels and from
 what finished checkpoints think of every text (`--taught`, written by `triage.training.teach`), `tune` goes over what a checkpoint
-(`--start`) still does badly, `words` teaches a finished one what single words mean. Each stage leaves `OUT/<stage>/`
+(`--start`) still does badly, `words` teaches a finished one what single words mean, `renew` what is new in the corpus. Each
+stage leaves `OUT/<stage>/`
 with the averaged weights (`model.safetensors`), the tokenizer and `training.json`; `state.pt` beside them lets `--resume` go on
 after a stop.
 """
@@ -33,7 +34,7 @@ POOL = 2400
 """Texts drawn at a time: tokenised together and sorted by length; also the grain of resuming."""
 SAVE_EVERY = 180.0
 LAST_RATE = 0.03
-STAGES = ("public", "brand", "student", "tune", "words")
+STAGES = ("public", "brand", "student", "tune", "words", "renew")
 
 
 class Average:
