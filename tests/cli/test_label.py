@@ -213,7 +213,8 @@ def test_the_configuration_is_found_before_the_command_and_before_its_options(
 
 #: The terminal that is its standard input becomes its own, so that Ctrl-C reaches it.
 _ON_ITS_TERMINAL = """
-import fcntl, sys, termios
+import fcntl, signal, sys, termios
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands down that Ctrl-C is ignored
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from social.cli import main
 sys.exit(main(sys.argv[1:]))
