@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from social.cli.command import Acting, Config, Json, acting, columns, new_app, print_json
-from social.cli.db_migrate import migrate_to, with_driver
+from social.cli.db_migrate import migrate_to, open_postgresql
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +25,9 @@ app = new_app(
     no_args_is_help=True,
 )
 app.command()(migrate_to)
+
+#: What follows every restore.
+START_THE_DESK = "Start the desk: social run. It reads in what is missing."
 
 
 @app.command()
@@ -154,12 +157,15 @@ def restore(
     lines = ["Restored." + (f" The database from before: {done.aside}" if done.aside else "")]
     if done.upgraded_from:
         lines.append(f"The copy had the older form {done.upgraded_from}, and was brought up to date.")
-    if done.forgotten:
-        lines.append(f"{done.forgotten} authors were forgotten since the copy was made; they are forgotten in it too.")
+    lines += _of_the_forgotten(done.forgotten)
     if done.unread:
         lines.append(f"The database from before could not be read ({done.unread}), so whom it forgot is not known.")
-    lines.append("Start the desk: social run. It reads in what is missing.")
+    lines.append(START_THE_DESK)
     _told(as_json, {"restored": file, **asdict(done)}, lines)
+
+
+def _of_the_forgotten(count: int) -> list[str]:
+    return [f"{count} authors were forgotten since the copy was made; they are forgotten in it too."] if count else []
 
 
 def _restore_postgresql(
@@ -173,16 +179,12 @@ def _restore_postgresql(
     now: datetime,
     as_json: bool,
 ) -> None:
-    from social.domain.errors import UsageError
     from social.engine import build
     from social.store import restoring
-    from social.store.session import Database
 
     unknown = "Whoever was forgotten since the copy was made is in it again"
     with closing(build.open_database(settings)) as database, ExitStack() as stack:
-        before = stack.enter_context(closing(Database(with_driver(previous)))) if previous else None
-        if before is not None and before.dialect != "postgresql":
-            raise UsageError("--previous must be PostgreSQL.", next_step="Write postgresql+psycopg://user@host/name.")
+        before = stack.enter_context(closing(open_postgresql(previous, called="--previous"))) if previous else None
         shown = database.url.render_as_string(hide_password=True)
         _agree(
             f"Put {file} into {shown}?" + ("" if before else f" {unknown}, unless --previous names the old database."),
@@ -190,11 +192,10 @@ def _restore_postgresql(
         )
         again = restoring.restore_postgresql(database, file, previous=before, by=by, machine=machine, now=now)
     lines = ["Restored."]
-    if again:
-        lines.append(f"{again} authors were forgotten since the copy was made; they are forgotten in it too.")
+    lines += _of_the_forgotten(again)
     if before is None:
         lines.append(f"{unknown}: forget them anew (social author forget).")
-    lines.append("Start the desk: social run. It reads in what is missing.")
+    lines.append(START_THE_DESK)
     _told(as_json, {"restored": file, "aside": None, "forgotten": again}, lines)
 
 

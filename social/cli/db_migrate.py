@@ -29,17 +29,13 @@ def migrate_to(
 
     Stop the desk first. The password is better kept out of the URL: PostgreSQL's own ~/.pgpass or PGPASSWORD is read.
     """
-    from social.domain.errors import UsageError
     from social.engine import build
     from social.settings import load_settings
     from social.store import moving
-    from social.store.session import Database
 
     settings = load_settings(config)
-    target = Database(with_driver(url))
+    target = open_postgresql(url, called="the target")
     try:
-        if target.dialect != "postgresql":
-            raise UsageError("the target must be PostgreSQL.", next_step="Write postgresql+psycopg://user@host/name.")
         source = build.open_database(_existing(settings))
         try:
             _refuse_while_a_daemon_lives(source)
@@ -82,7 +78,19 @@ def _without_password(url: URL) -> str:
     )
 
 
-def with_driver(url: str) -> str:
+def open_postgresql(url: str, *, called: str) -> Database:
+    """The database at an address from the command line; ``called`` is its name there. Raises ``UsageError``."""
+    from social.domain.errors import UsageError
+    from social.store.session import Database
+
+    database = Database(_with_driver(url))
+    if database.dialect != "postgresql":
+        database.close()
+        raise UsageError(f"{called} must be PostgreSQL.", next_step="Write postgresql+psycopg://user@host/name.")
+    return database
+
+
+def _with_driver(url: str) -> str:
     """``postgres://...``, as hosts of databases write it, with the driver that the desk uses."""
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg://{rest}" if separator and scheme in {"postgres", "postgresql"} else url
