@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from social import clock
@@ -42,6 +43,11 @@ CLOSING_SECONDS = 1.0
 
 #: A part that fails, or hangs in one step, for so long is ill, and people are told.
 FAILS_SECONDS, HANGS_SECONDS = 180.0, 900.0
+#: What a step held when it failed nobody can claim before its lease ends (at most 40 minutes). Till then a tick that finds
+#: nothing to do is no sign of health.
+FORGOTTEN_AFTER_SECONDS = 3600.0
+#: A failure so fresh that the dead man's switch is not told "all is well".
+FRESH_SECONDS = 60.0
 #: How many messages may be on their way at once: a mail server that hangs must not hold up the others.
 RINGING_LANES = 2
 
@@ -49,6 +55,20 @@ RINGING_LANES = 2
 WATCH_EVERY, LOOK_EVERY = timedelta(minutes=1), timedelta(minutes=10)
 
 Step = Callable[[Desk, datetime], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """A part that failed, at least once, since when (monotonic seconds), and has finished nothing since."""
+
+    since: float
+    last: float
+    why: str
+    server_away: bool = False
+
+    @property
+    def ill(self) -> bool:
+        return self.last - self.since >= FAILS_SECONDS
 
 
 class Daemon:
@@ -64,7 +84,7 @@ class Daemon:
         self.started_at = clock.machine_now()
         self._complaints: dict[str, float] = {}
         self._complaining = threading.Lock()
-        self._failing: dict[str, tuple[float, str]] = {}  # since when, and why
+        self._failing: dict[str, _Failing] = {}  # by part: its lanes claim the same rows
         self._at_work: dict[str, float] = {}  # since when
         self._stopping = threading.Event()
         self._lanes: list[Lane] = []
@@ -132,9 +152,8 @@ class Daemon:
 
     def ills(self) -> dict[str, str]:
         """What of this daemon does not work for a while already, and why."""
-        now = clock.monotonic()
         # copies: the ticks go on in their threads
-        failing = {name: why for name, (since, why) in self._failing.copy().items() if now - since >= FAILS_SECONDS}
+        failing = {part: failing.why for part, failing in self._failing.copy().items() if failing.ill}
         return {**failing, **dict.fromkeys(self.hanging(), "it hangs")}
 
     def hanging(self) -> list[str]:
@@ -148,7 +167,8 @@ class Daemon:
     def _look(self, desk: Desk, now: datetime) -> int:
         ills = self.ills()
         found = watch.look_around(desk, now, daemon=f"{socket.gethostname()} ({','.join(self.parts)})", ills=ills)
-        if desk.on_call is not None and desk.on_call.ping is not None and not ills and not self._failing:
+        fresh = any(clock.monotonic() - failing.last < FRESH_SECONDS for failing in self._failing.copy().values())
+        if desk.on_call is not None and desk.on_call.ping is not None and not ills and not fresh:
             try:
                 desk.on_call.ping.send()
             except DyzurError as error:
@@ -161,28 +181,31 @@ class Daemon:
                 lane.wake()
 
     def _tick(self, name: str, step: Step, *, seconds: float, once: bool = False, woken_by: str = "") -> None:
+        part = woken_by or name
+
         def work() -> None:
             begun = clock.monotonic()
-            end = begun + TICK_BUDGET_SECONDS
+            end, moved = begun + TICK_BUDGET_SECONDS, 0
             try:
-                while self._timed(name, step) and not once:
-                    if self._stopping.is_set() or clock.monotonic() > end:
+                while step_moved := self._timed(name, step):
+                    moved += step_moved
+                    if once or self._stopping.is_set() or clock.monotonic() > end:
                         break
                     begun = clock.monotonic()
                 self._complaints.pop(name, None)
-                self._failing.pop(name, None)
+                self._works(part, finished=once or moved > 0)
                 if self._there_again(begun):
                     log.warning("the database is there again; work goes on")
             except ServerAway as error:
                 self._complain(DATABASE, str(error))  # one complaint of all lanes
-                self._fails(name, str(error))
+                self._fails(part, str(error), server_away=True)
             except DyzurError as error:
                 self._complain(name, str(error))
-                self._fails(name, str(error))
+                self._fails(part, str(error))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
                 # its name only: the text of a driver's error may quote a customer, and this goes into log and alert
                 self._complain(name, type(error).__name__, trace=True)
-                self._fails(name, type(error).__name__)
+                self._fails(part, type(error).__name__)
 
         lane = Lane(name, work, woken_by=woken_by, at_least_every=max(MISSED_TICKS * seconds, 5.0))
         self._lanes.append(lane)
@@ -195,9 +218,19 @@ class Daemon:
         finally:
             self._at_work.pop(name, None)
 
-    def _fails(self, name: str, why: str) -> None:
-        since, _ = self._failing.get(name, (clock.monotonic(), ""))
-        self._failing[name] = (since, why)
+    def _fails(self, part: str, why: str, *, server_away: bool = False) -> None:
+        now = clock.monotonic()
+        begun = self._failing.get(part) or _Failing(now, now, why)
+        self._failing[part] = replace(begun, last=now, why=why, server_away=server_away)
+
+    def _works(self, part: str, *, finished: bool) -> None:
+        """A tick ended well. That it finished something, or reached the server that was away, says that the part is well;
+        that it found nothing to do says so only when what failed can be claimed again."""
+        failing = self._failing.get(part)
+        if failing is None:
+            return
+        if finished or failing.server_away or clock.monotonic() - failing.last > FORGOTTEN_AFTER_SECONDS:
+            self._failing.pop(part, None)
 
     def _there_again(self, begun: float) -> bool:
         """Whether a step that began then and has ended well says that the database is back. One that began before another lane

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -257,21 +258,56 @@ def a_daemon(database: Database, network: FakeConnector, parts: list[str]) -> Da
     return Daemon(desk, parts)
 
 
-def test_a_part_that_fails_again_and_again_is_ill_and_the_alert_quotes_nobody(database: Database) -> None:
+def test_a_part_that_fails_again_and_again_is_ill_and_the_alert_quotes_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     daemon = a_daemon(database, Mistaken(), ["poll"])
     daemon.start()
     try:
         eventually(lambda: daemon._failing, what="the failing poll")
         assert daemon.ills() == {}  # not yet for long enough
-        since, why = daemon._failing["poll-1"]
-        daemon._failing["poll-1"] = (since - 1000, why)
-        assert daemon.ills() == {"poll-1": "RuntimeError"}
+        eventually(lambda: "poll-1" not in daemon._at_work, what="the end of the tick")
+        daemon._works("poll", finished=False)  # what failed is leased: that there is nothing to do is no sign of health
+        monkeypatch.setattr(clocks, "monotonic", lambda: time.monotonic() + 300)
+        daemon._fails("poll", "RuntimeError")  # the lease is over
+        assert daemon.ills() == {"poll": "RuntimeError"}
         daemon._look(daemon.desk, daemon.desk.now())
+        daemon._works("poll", finished=True)
+        assert daemon.ills() == {}
     finally:
         daemon.stop()
 
     (alert,) = [row for row in rows(database, AlertRow) if row.kind == "daemon"]
     assert "RuntimeError" in alert.message and "canary" not in alert.message
+
+
+def test_one_failure_is_no_illness_and_is_forgotten_when_its_lease_is_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = a_daemon(database, FakeConnector(), ["poll"])
+    moment = 0.0
+    monkeypatch.setattr(clocks, "monotonic", lambda: moment)
+    daemon._fails("poll", "RuntimeError")
+    moment = 3000.0
+    daemon._works("poll", finished=False)
+    assert daemon.ills() == {} and daemon._failing
+    moment = 3601.0
+    daemon._works("poll", finished=False)
+    assert not daemon._failing
+
+
+def test_a_server_that_answers_again_ends_the_illness_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = a_daemon(database, FakeConnector(), ["poll"])
+    moment = 0.0
+    monkeypatch.setattr(clocks, "monotonic", lambda: moment)
+    daemon._fails("poll", "no server", server_away=True)
+    moment = 200.0
+    daemon._fails("poll", "no server", server_away=True)
+    assert daemon.ills() == {"poll": "no server"}
+    daemon._works("poll", finished=False)
+    assert daemon.ills() == {}
 
 
 # --- the dead man's switch ----------------------------------------------------------------------------------------------
@@ -289,8 +325,6 @@ def test_the_dead_mans_switch_is_asked_only_while_all_is_well(
         daemon.start()
         try:
             eventually(lambda: daemon._failing or (daemon.desk.profiles and _polled(database)), what="the first poll")
-            if not asked:  # a tick that found nothing to do may have come in between
-                daemon._fails("poll-1", "RuntimeError")
             visits.paths.clear()
             daemon._look(daemon.desk, clocks.machine_now())
         finally:
