@@ -87,6 +87,9 @@ class RealClock:
     over a restart). A jump ahead is believed once it has lasted for ``BELIEVED_AFTER``: a clock that is wrong for a moment
     must not make the desk late for a day. Where such a leap is undone later, it goes at half the pace until the machine has
     caught up, so that posts are read all the time.
+
+    What the machine showed at the start nobody can doubt from within. The networks can: ``witnessed`` hears what time it is
+    there. Only what one of them agreed to is kept for the next start, so that a start under a wrong clock can be undone.
     """
 
     mode = "real"
@@ -106,7 +109,7 @@ class RealClock:
         self._ran = seconds()
         self._world = max(machine(), latest.astimezone(UTC)) if latest else machine()
         self._ahead_since: float | None = None
-        self._leapt = False
+        self._leapt = self._agreed = self._refuted = False
         self._astray = machine() - self._world
 
     @property
@@ -115,9 +118,23 @@ class RealClock:
         return self._astray if abs(self._astray) > self.TOLERANCE else timedelta(0)
 
     @property
-    def leapt(self) -> bool:
-        """It followed a jump ahead: what it shows is not kept for the next start, since it may be undone."""
-        return self._leapt
+    def sure(self) -> bool:
+        """A network agreed, and no jump ahead was followed since: what it shows may be kept for the next start."""
+        return self._agreed and not self._leapt
+
+    @property
+    def refuted(self) -> bool:
+        """The machine and a network agree that world time is ahead: it comes from a clock that was wrong. It goes at half the
+        pace until they meet; a new start is right at once."""
+        return self._refuted
+
+    def witnessed(self, ahead: timedelta) -> None:
+        """A network's time is ``ahead`` of world time (below zero: behind it)."""
+        with self._lock:
+            if abs(ahead) <= self.TOLERANCE:
+                self._agreed, self._leapt, self._refuted = True, False, False
+            elif ahead < timedelta(0) and abs(self._astray - ahead) <= self.TOLERANCE:
+                self._agreed, self._leapt, self._refuted = False, True, True
 
     def now(self) -> datetime:
         with self._lock:

@@ -222,7 +222,7 @@ def _due_now(dialect: str) -> Any:
 def _due_later() -> Any:
     after = bindparam("after", type_=UtcDateTime)
     soonest = []
-    for kind in (Claimed.PROFILE, Claimed.POST, Claimed.REPLY, Claimed.ALERT, Claimed.NOTIFICATION):
+    for kind in (Claimed.PROFILE, Claimed.POST, Claimed.REPLY, Claimed.DOUBTFUL, Claimed.ALERT, Claimed.NOTIFICATION):
         columns = _columns(kind.value.table)
         soonest.append(
             select(func.min(columns.due_at).label("due_at")).where(

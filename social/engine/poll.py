@@ -144,7 +144,7 @@ def _finish_turn(
         profile.id,
         cursor=dict(page.cursor),
         due_at=due_at,
-        first_polled_at=profile.first_polled_at or now,
+        first_polled_at=profile.first_polled_at or skew.surely_by(desk, live, now),
         last_polled_at=now if not page.more else profile.last_polled_at,  # the rest of a gap is still in the gap
         last_error=None,
     )

@@ -27,6 +27,8 @@ def agree(desk: Desk, live: LiveProfile, now: datetime) -> bool:
     if getattr(desk.clock, "mode", None) != RealClock.mode:
         return True
     ahead = live.connector.clock_ahead
+    if ahead is not None and isinstance(desk.clock, RealClock):
+        desk.clock.witnessed(ahead)
     differ = ahead is not None and abs(ahead) > MOST
     subject = f"{live.name}@{socket.gethostname()}"
     columns = c(AlertRow)
@@ -50,3 +52,12 @@ def agree(desk: Desk, live: LiveProfile, now: datetime) -> bool:
         with desk.database.write() as session:
             alerts.settle(session, kind=CLOCK, subject=subject)
     return not differ
+
+
+def surely_by(desk: Desk, live: LiveProfile, now: datetime) -> datetime:
+    """``now``, or what the network's clock shows where ours is ahead of it: whatever is written there from here on is later.
+    Were a first poll dated by a clock that is a day ahead, a day of customers would count as history."""
+    ahead = live.connector.clock_ahead
+    if getattr(desk.clock, "mode", None) != RealClock.mode or ahead is None or ahead >= -MOST:
+        return now
+    return now + ahead

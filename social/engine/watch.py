@@ -109,7 +109,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
         if kind in _LASTING
         and subject.partition("/")[0] == daemon
         and (kind, subject) not in still
-        and since <= now - LASTS_AT_LEAST
+        and not now - LASTS_AT_LEAST < since <= now  # later than now: under a clock that was ahead
     ]
     if new or gone:
         with desk.database.write() as session:
@@ -234,11 +234,19 @@ def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterato
         )
     if isinstance(desk.clock, clock.RealClock) and (astray := desk.clock.astray):
         how = f"{_span(abs(astray))} {'ahead' if astray > timedelta(0) else 'back'}"
+        message = (
+            f"the clock of {daemon or 'this machine'} jumped {how}; until it is set right, the desk counts on from before, and "
+            "does not follow a jump ahead for ten minutes"
+        )
+        if desk.clock.refuted:
+            message = (
+                f"the desk on {daemon or 'this machine'} is {_span(abs(astray))} ahead of the networks and of its machine: it "
+                "was started under a clock that was wrong. Start it again, and it is right at once"
+            )
         yield _Cause(
             kind="clock",
             subject=f"{daemon}/clock",
-            message=f"the clock of {daemon or 'this machine'} jumped {how}; until it is set right, the desk counts on from "
-            "before, and does not follow a jump ahead for ten minutes",
+            message=message,
             urgency=Urgency.HIGH,
         )
     for name, why in ills.items():
@@ -259,8 +267,10 @@ def _span(length: timedelta) -> str:
 def beat(desk: Desk, *, name: str, parts: str, started_at: datetime) -> None:
     """Say that this daemon lives (machine time), and keep the latest world time for the next start."""
     with desk.database.write() as session:
-        if not (isinstance(desk.clock, clock.RealClock) and desk.clock.leapt):
+        if not isinstance(desk.clock, clock.RealClock) or desk.clock.sure:
             control.saw_time(session, desk.now())
+        elif desk.clock.refuted:
+            control.never_saw(session, after=desk.now() + desk.clock.astray)
         control.beat(
             session,
             name=name,

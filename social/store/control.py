@@ -77,6 +77,14 @@ def saw_time(session: Session, now: datetime) -> None:
         session.add(row)
 
 
+def never_saw(session: Session, *, after: datetime) -> None:
+    """World time ``after`` this was a mistake: a new start need not go on from it."""
+    row = session.get(ClockRow, 1)
+    if row is not None and row.latest is not None and row.latest > after:
+        row.latest = after
+        session.add(row)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
     name: str
