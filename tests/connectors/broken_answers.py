@@ -16,6 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from connectors.session import DEEPEST
 from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
 from social.domain.post import Author, FetchedPost
@@ -208,6 +209,11 @@ class Spoiled:
 # --- what an answer shows ----------------------------------------------------------------------------------------------
 
 
+def readable(answers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Without those that have no bottom: they are refused as a whole, and asked for again."""
+    return [(path, body) for path, body in answers if _depth(body) <= DEEPEST]
+
+
 def shown(answers: list[tuple[str, Any]]) -> dict[str, str]:
     """Native id -> the item, of all that pages show, whichever network's they are."""
     found: dict[str, str] = {}
@@ -217,6 +223,11 @@ def shown(answers: list[tuple[str, Any]]) -> dict[str, str]:
             if isinstance(native_id, str):
                 found[native_id] = json.dumps(item, sort_keys=True)
     return found
+
+
+def _depth(node: Any) -> int:
+    held = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+    return 0 if held is None else 1 + max(map(_depth, held), default=0)
 
 
 def _items(body: Any) -> Iterator[dict[str, Any]]:
