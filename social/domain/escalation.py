@@ -18,7 +18,7 @@ TRANSITIONS: Mapping[EscalationState, frozenset[EscalationState]] = {
     EscalationState.OPEN: frozenset({EscalationState.TAKEN, EscalationState.ANSWERED, EscalationState.CLOSED}),
     EscalationState.TAKEN: frozenset({EscalationState.OPEN, EscalationState.ANSWERED, EscalationState.CLOSED}),
     # a new post of the customer within REOPEN_WITHIN brings the same case back
-    EscalationState.ANSWERED: frozenset({EscalationState.OPEN, EscalationState.CLOSED}),
+    EscalationState.ANSWERED: frozenset({EscalationState.OPEN}),
     EscalationState.CLOSED: frozenset({EscalationState.OPEN}),
 }
 if set(TRANSITIONS) != set(EscalationState):

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from social import clock
 from social.clock import SteppedClock
-from social.domain.errors import DyzurError, ServerAway
+from social.domain.errors import DyzurError, ServerAway, StoreError
 from social.engine import crisis, digest, line, ringing, upkeep, watch
 from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
@@ -64,7 +64,7 @@ class _Failing:
     since: float
     last: float
     why: str
-    server_away: bool = False
+    database: bool = False
 
     @property
     def ill(self) -> bool:
@@ -198,10 +198,10 @@ class Daemon:
                     log.warning("the database is there again; work goes on")
             except ServerAway as error:
                 self._complain(DATABASE, str(error))  # one complaint of all lanes
-                self._fails(part, str(error), server_away=True)
+                self._fails(part, str(error), database=True)
             except DyzurError as error:
                 self._complain(name, str(error))
-                self._fails(part, str(error))
+                self._fails(part, str(error), database=isinstance(error, StoreError))
             except Exception as error:  # noqa: BLE001 one broken step must not stop the others; it is tried again
                 # its name only: the text of a driver's error may quote a customer, and this goes into log and alert
                 self._complain(name, type(error).__name__, trace=True)
@@ -218,18 +218,18 @@ class Daemon:
         finally:
             self._at_work.pop(name, None)
 
-    def _fails(self, part: str, why: str, *, server_away: bool = False) -> None:
+    def _fails(self, part: str, why: str, *, database: bool = False) -> None:
         now = clock.monotonic()
         begun = self._failing.get(part) or _Failing(now, now, why)
-        self._failing[part] = replace(begun, last=now, why=why, server_away=server_away)
+        self._failing[part] = replace(begun, last=now, why=why, database=database)
 
     def _works(self, part: str, *, finished: bool) -> None:
-        """A tick ended well. That it finished something, or reached the server that was away, says that the part is well;
-        that it found nothing to do says so only when what failed can be claimed again."""
+        """A tick ended well. That it finished something, or reached the database that it complained of, says that the part is
+        well; that it found nothing to do says so only when what failed can be claimed again."""
         failing = self._failing.get(part)
         if failing is None:
             return
-        if finished or failing.server_away or clock.monotonic() - failing.last > FORGOTTEN_AFTER_SECONDS:
+        if finished or failing.database or clock.monotonic() - failing.last > FORGOTTEN_AFTER_SECONDS:
             self._failing.pop(part, None)
 
     def _there_again(self, begun: float) -> bool:

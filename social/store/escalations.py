@@ -133,6 +133,7 @@ def _join(session: Session, latest: Any, case: NewCase, *, now: datetime) -> int
         row.answered_natively, row.waiting_since = False, case.waiting_since
         row.urgency, row.urgency_rank = case.urgency.value, case.urgency.rank
         row.post_id, row.rule, row.reason = case.post_id, case.rule, case.reason
+        row.deadline_at = None  # what it was for has been answered; that it was a formal complaint is kept
         session.execute(  # a case that comes back may ring again
             delete(AlertRow).where(c(AlertRow).kind == "case", c(AlertRow).escalation_id == row.id)
         )

@@ -62,8 +62,9 @@ def backup(database: Database, folder: Path, *, label: str, now: datetime) -> Pa
 
 
 def restore(database: Database, file: Path) -> None:
-    """Put ``file`` into an empty database, all or nothing, and bring it to this program's form. Raises ``NotFound``,
-    ``Conflict`` where the database is not empty, and ``StoreError``, also for a copy of a newer program."""
+    """Put ``file`` into an empty database, all or nothing, and bring it to this program's form. No desk works on it before
+    ``schema.finished``. Raises ``NotFound``, ``Conflict`` where the database is not empty, and ``StoreError``, also for a copy
+    of a newer program."""
     if not file.is_file():
         raise NotFound(
             "there is no such file.", resource=str(file), next_step="Give a file that social db backup made."
@@ -87,7 +88,13 @@ def restore(database: Database, file: Path) -> None:
             next_step="Make an empty one (createdb NAME), name it in [database] url, and repeat; the old one stays.",
         )
     _refuse_newer(program, database, file)
-    _run([program, *command[1:], str(file)], database, "the restore failed, and nothing was changed")
+    schema.unfinished(database)
+    try:
+        _run([program, *command[1:], str(file)], database, "the restore failed, and nothing was changed")
+    except StoreError:
+        with database.write() as session:
+            schema.finished(session)
+        raise
     schema.upgrade_copy(database)
 
 

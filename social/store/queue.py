@@ -230,7 +230,7 @@ def _clocks_of(row: Any, calendars: Calendars) -> Clocks:
         waiting_since=since,
         calendar=calendars.get(brand, NEVER_OPEN),
         answered_at=(case.answered_at or case.closed_at) if ended else None,
-        formal=case.formal,
+        formal=case.formal and case.deadline_at is not None,
         targets=targets,
     )
 

@@ -1,25 +1,37 @@
-"""Going back to a copy without losing what must not go back: who was forgotten, and renewed keys."""
+"""Going back to a copy without losing what must not go back: who was forgotten, what was deleted at the networks, renewed keys,
+who may come in, and that the desk is paused."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import delete, inspect, select
 from sqlmodel import Session
 
 from social.domain.errors import Conflict, DyzurError, StoreError
-from social.store import control, copies, erasure, mentions, postgres_tools, schema, traces
+from social.domain.post import Gone
+from social.store import control, copies, erasure, mentions, postgres_tools, posts, profiles, schema, traces
 from social.store.erasure import Known
 from social.store.journal import note
-from social.store.rows import t, upsert
+from social.store.rows import c, t, upsert
 from social.store.session import Database
-from social.store.tables import CredentialRow, ForgottenRow
+from social.store.tables import (
+    CredentialRow,
+    ForgottenRow,
+    InvitationRow,
+    PostRow,
+    ProfileRow,
+    UserRow,
+    WebSessionRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +70,7 @@ def restore_sqlite(
                 control.nobody_runs(session)
                 note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
             _forget_the_rest(copy, again)
+            _write_out(copy, draft)
         made = copies.exchange(database_file, draft, now=machine)
     finally:
         copies.discard(draft)
@@ -80,9 +93,12 @@ def restore_postgresql(
             control.nobody_runs(session)
             note(session, at=now, actor=by, verb="restored a backup", subject="desk", subject_id=None)
         _forget_the_rest(database, again)
-    except DyzurError as error:
+        with database.write() as session:
+            schema.finished(session)
+    except Exception as error:
+        why = str(error) if isinstance(error, DyzurError) else type(error).__name__
         raise StoreError(
-            f"the copy is in the database, but not yet who was forgotten since it was made: {error}",
+            f"the copy is in the database, but not yet who was forgotten since it was made: {why}",
             resource=database.url.render_as_string(hide_password=True),
             next_step="Do not start the desk on it. Drop it, make an empty one, and repeat.",
         ) from error
@@ -99,12 +115,51 @@ def _refuse_while_a_daemon_lives(present: Database, *, machine: datetime) -> Non
 
 
 def _take_along(present: Database, copy: Database, *, now: datetime) -> tuple[Known, ...]:
-    """Newer credentials and forgotten authors, in one step. Returns the authors who were forgotten again."""
+    """What must not go back, in one step. Returns the authors who were forgotten again."""
     with present.read() as before, copy.write() as after:
         _take_newer_credentials(before, after)
+        _take_who_may_come_in(before, after)
+        _take_the_pause(before, after)
+        _delete_again(before, after, now=now)
         if not inspect(before.connection()).has_table(t(ForgottenRow).name):
             return ()  # an older form, in which nobody could be forgotten
         return erasure.carry_over(before, after, now=now)
+
+
+def _take_who_may_come_in(before: Session, after: Session) -> None:
+    """Who was let go, or has another password or role since, has them still. Everybody signs in anew, and an unused link
+    must be made anew: which of them were ended or used since, only the present database knows."""
+    after.execute(delete(WebSessionRow))
+    after.execute(delete(InvitationRow).where(c(InvitationRow).used_at.is_(None)))
+    there = {column["name"] for column in inspect(before.connection()).get_columns(t(UserRow).name)}
+    columns = [column.name for column in t(UserRow).columns if column.name in there - {"id"}]
+    people = before.execute(select(*(c(UserRow)[name] for name in columns))).mappings()
+    upsert(
+        after, UserRow, [dict(person) for person in people], key=("name",), change=set(columns) - {"name", "created_at"}
+    )
+
+
+def _take_the_pause(before: Session, after: Session) -> None:
+    paused = control.paused_since(before)
+    if paused is not None and control.paused_since(after) is None:
+        since, by = paused
+        control.pause(after, by=by, now=since)
+
+
+def _delete_again(before: Session, after: Session, *, now: datetime) -> None:
+    """What its author deleted at the network since the copy was made."""
+    gone = select(c(ProfileRow).name, c(PostRow).native_id).where(
+        c(PostRow).profile_id == c(ProfileRow).id, c(PostRow).deleted_at.is_not(None)
+    )
+    since: dict[str, list[Gone]] = {}
+    for name, native_id in sorted(
+        {tuple(row) for row in before.execute(gone)} - {tuple(row) for row in after.execute(gone)}
+    ):
+        since.setdefault(name, []).append(Gone(native_id=native_id))
+    for name, items in since.items():
+        profile = profiles.by_name(after, name)
+        if profile is not None:
+            posts.forget_deleted(after, profile, items, now=now)
 
 
 def _forget_the_rest(copy: Database, again: Collection[Known]) -> None:
@@ -114,7 +169,28 @@ def _forget_the_rest(copy: Database, again: Collection[Known]) -> None:
         return
     for author in again:
         mentions.scrub(copy, mentions.Names.of(author))
-    traces.sweep(copy)
+    left = traces.sweep(copy)
+    if left and copy.dialect == "sqlite":  # PostgreSQL's own vacuum comes by anyway
+        raise StoreError(left, resource=str(copy.path), next_step="Make room on that disk, and repeat.")
+
+
+def _write_out(copy: Database, draft: Path) -> None:
+    """All of the copy into its file: only that one takes the database's place. On a full disk SQLite keeps what it committed in
+    the log beside it, and says nothing when it is closed."""
+    try:
+        with closing(copy.engine.raw_connection()) as raw:
+            connection: Any = raw.driver_connection
+            blocked, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        why = "another program reads it" if blocked else ""
+    except sqlite3.Error as error:
+        why = str(error)
+    log = draft.with_name(draft.name + "-wal")
+    if why or (log.exists() and log.stat().st_size > 0):
+        raise StoreError(
+            f"the restored copy cannot be written out ({why or 'its log is not empty'}).",
+            resource=str(draft.parent),
+            next_step="Make room on that disk, and repeat; nothing was changed.",
+        )
 
 
 def _carry_over(
@@ -141,7 +217,7 @@ def _take_newer_credentials(before: Session, after: Session) -> None:
     rows = [
         {"name": row.name, "sealed": row.sealed, "saved_at": row.saved_at}
         for row in before.execute(select(CredentialRow)).scalars()
-        if row.name not in there or row.saved_at > there[row.name]
+        if row.name not in there or row.saved_at >= there[row.name]  # the same one may be sealed with a newer key
     ]
     upsert(after, CredentialRow, rows, key=("name",), change=("sealed", "saved_at"))
 

@@ -12,15 +12,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlmodel import Session
 
 from social.domain.errors import StoreError
+from social.store import moved_away
 from social.store.copies import backup_sqlite
 from social.store.session import Database
 from social.store.tables import Table
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+#: An empty table of this name marks a database (PostgreSQL) into which a restore has begun and not ended.
+_UNFINISHED = "unfinished_restore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +64,10 @@ def knows(revision: str) -> bool:
 
 def upgrade(database: Database, *, now: datetime) -> Path | None:
     """Bring the schema to this program's form, all or nothing. Returns the backup that was made before (SQLite only,
-    and only where there was something to lose). Refuses a schema from a newer program."""
+    and only where there was something to lose). Refuses a schema from a newer program, and a file that was moved."""
     before = status(database)
     _refuse_newer(before, database)
+    moved_away.refuse_opening(database)
     if before.up_to_date:
         return None
     backup = backup_sqlite(database, label=f"before-{before.head}", now=now) if before.current else None
@@ -77,11 +81,13 @@ def create(session: Session) -> None:
 
 
 def upgrade_copy(database: Database) -> None:
-    """As ``upgrade``, of a database that is a copy itself. Refuses a schema from a newer program."""
+    """As ``upgrade``, of a database that is a copy itself, also of one that was moved. Refuses a schema from a newer program."""
     found = status(database)
     _refuse_newer(found, database)
     if found.current is None:
         raise StoreError("this copy holds no desk's data.", next_step="Give a file that social db backup made.")
+    with database.write() as session:
+        moved_away.reopen(session)
     if not found.up_to_date:
         _migrate(database)
 
@@ -91,8 +97,28 @@ def _migrate(database: Database) -> None:
         command.upgrade(_config(session.connection()), "head")
 
 
-def require_current(database: Database) -> None:
-    """Refuse to work on another form of the schema, and name the command that mends it."""
+def unfinished(database: Database) -> None:
+    """A restore begins: until it is ``finished``, ``require_current`` refuses. Who was forgotten since the copy was made may be
+    in it again, and a supervisor would start the desk on it."""
+    with database.write() as session:
+        session.execute(text(f"CREATE TABLE {_UNFINISHED} ()"))
+
+
+def finished(session: Session) -> None:
+    session.execute(text(f"DROP TABLE IF EXISTS {_UNFINISHED}"))
+
+
+def require_current(database: Database, *, even_moved: bool = False) -> None:
+    """Refuse to work on another form of the schema, and name the command that mends it; and on a file that was moved."""
+    with database.read() as session:
+        if inspect(session.connection()).has_table(_UNFINISHED):
+            raise StoreError(
+                "a restore into this database did not come to its end: who was forgotten since may be in it again.",
+                resource=database.url.render_as_string(hide_password=True),
+                next_step="Drop it, make an empty one, and repeat social db restore.",
+            )
+    if not even_moved:
+        moved_away.refuse_opening(database)
     found = status(database)
     _refuse_newer(found, database)
     if not found.up_to_date:

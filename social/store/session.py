@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,9 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
 from social.clock import machine_now, monotonic
+from social.database_url import secret_parameters
 from social.domain.errors import ConfigurationError, Contended, ServerAway, StoreError
+from social.ownership import make_folder, same_owner
 from social.redaction import remember
 from social.store import wakes
 
@@ -63,6 +66,7 @@ class Database:
             ) from None  # the library's own words may repeat it, password and all
         if parsed.password:
             remember([str(parsed.password)])
+        _refuse_secret_parameters(parsed)
         self.dialect = parsed.get_backend_name()
         if self.dialect not in {"sqlite", "postgresql"}:
             raise ConfigurationError(
@@ -93,6 +97,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         self.engine: Engine = create_engine(parsed, **options)
         if self.dialect == "sqlite":
+            event.listen(self.engine, "do_connect", self._make_file)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "connect", self._remember_file)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -103,13 +108,23 @@ class Database:
     @staticmethod
     def _make_folder(path: Path) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as error:
             raise StoreError(
                 f"the folder for the database cannot be made ({error.strerror}).",
                 resource=str(path.parent),
                 next_step="Choose a writable place in [database] url.",
             ) from error
+
+    def _make_file(self, *_: Any) -> None:
+        """SQLite would make it as the umask says, mostly for everybody to read; its log has the same mode as the file."""
+        if self.path is None or str(self.path).startswith("file:"):  # a URI is SQLite's to read
+            return
+        place = Path(os.path.realpath(self.path))
+        # one that is there is not even opened: closing it would end this process's locks on it. SQLite tells what is wrong
+        with suppress(OSError):
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            same_owner(place, place.parent)
 
     def _remember_file(self, connection: Any, record: Any) -> None:
         self._file = self._file or _identity(self.path)
@@ -188,6 +203,23 @@ class Database:
         self.engine.dispose()
 
 
+def _refuse_secret_parameters(url: URL) -> None:
+    """Nothing that shows an address hides them, and pg_dump is not given them."""
+    if not (found := secret_parameters(url.query)):
+        return
+    remember(value for name in found for value in _values(url.query[name]))
+    raise ConfigurationError(
+        f"a database URL that holds a secret as a parameter ({', '.join(found)}) is refused: it would be shown.",
+        resource="[database] url",
+        next_step="Give the password as PGPASSWORD in the environment or in ~/.pgpass (another file: ?passfile=FILE), and "
+        "what has no variable of its own in PostgreSQL's pg_service.conf (?service=NAME). Renew it if others saw it.",
+    )
+
+
+def _values(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
+
+
 def machine_time_of(session: Session) -> datetime:
     """Machine time that all daemons of this database share: the server's clock, where there is one."""
     if session.get_bind().dialect.name != "postgresql":
@@ -214,8 +246,8 @@ class _NoLock:
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    # secure_delete: what is deleted is overwritten in the pages that are written anyway
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=FAST")
+    # secure_delete: what is deleted is overwritten (FAST would leave the pages that a long text or raw answer gives back)
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
     for pragma in (*pragmas, f"busy_timeout={_BUSY_MILLISECONDS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -302,9 +302,9 @@ def test_a_server_that_answers_again_ends_the_illness_at_once(
     daemon = a_daemon(database, FakeConnector(), ["poll"])
     moment = 0.0
     monkeypatch.setattr(clocks, "monotonic", lambda: moment)
-    daemon._fails("poll", "no server", server_away=True)
+    daemon._fails("poll", "no server", database=True)
     moment = 200.0
-    daemon._fails("poll", "no server", server_away=True)
+    daemon._fails("poll", "no server", database=True)
     assert daemon.ills() == {"poll": "no server"}
     daemon._works("poll", finished=False)
     assert daemon.ills() == {}

@@ -126,6 +126,20 @@ def test_it_keeps_the_earliest_deadline_of_a_formal_complaint(store_database: Da
     assert (row["formal"], row["deadline_at"]) == (True, NOW + days)
 
 
+@pytest.mark.parametrize("formal", [True, False])
+def test_a_case_that_comes_back_has_the_deadline_of_what_brought_it_back(store_database: Database, formal: bool) -> None:
+    days = timedelta(days=14)
+    case_id = case(store_database, asked(store_database), formal_deadline=days)
+    end(store_database, case_id, "closed", now=NOW + timedelta(days=13))
+    hours = timedelta(days=13, hours=2)
+    brought = asked(store_database, minute=int(hours.total_seconds() / 60))
+
+    assert case(store_database, brought, formal_deadline=days if formal else None) == case_id
+
+    row = row_of(store_database, EscalationRow, case_id)
+    assert (row["formal"], row["deadline_at"]) == (True, NOW + hours + days if formal else None)
+
+
 def test_it_says_that_there_is_no_such_case(store_database: Database) -> None:
     with store_database.read() as session, pytest.raises(NotFound, match="no case 404"):
         escalations.get(session, 404)
