@@ -81,6 +81,12 @@ def nobody_can_tell(
     )
 
 
+def is_known(session: Session, *, kind: str, subject: str) -> bool:
+    columns = c(AlertRow)
+    query = select(columns.id).where(columns.kind == kind, columns.subject == subject)
+    return session.execute(query).first() is not None
+
+
 def settle(session: Session, *, kind: str, subject: str) -> None:
     """The cause is gone: the next time it shows is a new alert."""
     session.execute(delete(AlertRow).where(c(AlertRow).kind == kind, c(AlertRow).subject == subject))

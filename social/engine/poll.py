@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from sqlalchemy import select, union
@@ -33,10 +33,14 @@ REFRESHED_AT_ONCE = 50
 #: Threads read in one look, in rotation: what a poll does not show by itself (it shows our own posts where the network
 #: does). A reply reads its own thread just before it is sent, whatever this says.
 THREADS_AT_ONCE = 4
+#: Of so many conversations a process knows when it read their threads.
+THREADS_REMEMBERED = 10_000
 #: A network that fails is asked less and less: one bad answer costs seconds, then every pause is twice the last, up to ten
 #: minutes, which is soon enough for the hour.
 RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(seconds=3), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
+#: The second look alone fails: when it comes again, and after how long people are told.
+RETRY_LOOK, LOOK_FAILS = timedelta(minutes=2), timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -57,18 +61,17 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
         with desk.database.write() as session:
             finish(session, claimed, profile.id, due_at=wait)
         return 0
-    turn, polled = _Turn(), False
+    turn = _Turn()
     try:
         if profile.account_id is None:
             account = live.connector.identity()
             with desk.database.write() as session:
                 profiles.know_account(session, profile.id, account)
         _take_pages(desk, claimed, live, profile, turn, now)
-        polled = True
         if profile.refresh_due_at is None or profile.refresh_due_at <= now:
-            look_again(desk, live, profile, now)
+            _look_again_and_tell(desk, live, profile, now)
     except ConnectorError as error:
-        _failed(desk, claimed, profile, error, now, polled=polled)
+        _failed(desk, claimed, profile, error, now)
         return 1
     except DyzurError:
         raise
@@ -153,36 +156,88 @@ def _finish_turn(
         alerts.settle(session, kind="connector", subject=profile.name)
 
 
+def _look_again_and_tell(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:
+    """The pages came in and their profile was given back: that the second look fails is an affair of its own. It comes again
+    soon, and people are told once, where the network refuses it or it does not succeed for ``LOOK_FAILS``."""
+    subject = f"{profile.name}/look"
+    try:
+        look_again(desk, live, profile, now)
+    except ConnectorError as error:
+        log.warning("%s: the second look: %s", profile.name, error)
+        since = desk.looks_failing.setdefault(profile.id, now)
+        refused = isinstance(error, CredentialsExpired)
+        retry = now + (RETRY_CREDENTIALS if refused else RETRY_LOOK)
+        with desk.database.write() as session:
+            if isinstance(error, RateLimited):
+                retry = max(retry, error.until)
+                budgets.keep_pause(session, profile.id, error, now)
+            profiles.refreshed(session, profile.id, due_at=retry)
+            profiles.record_error(session, profile.id, str(error), now=now)
+            if refused or now - since >= LOOK_FAILS:
+                alerts.raise_once(
+                    session,
+                    kind="connector",
+                    subject=subject,
+                    message=f"{profile.name}: edits, deletions and answers from the network's app are not seen: {error}",
+                    now=now,
+                    profile_id=profile.id,
+                )
+        return
+    desk.looks_failing.pop(profile.id, None)
+    with desk.database.read() as session:
+        told = alerts.is_known(session, kind="connector", subject=subject)
+    if told:
+        with desk.database.write() as session:
+            alerts.settle(session, kind="connector", subject=subject)
+
+
 def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:
-    """Refresh what people or the robot still have to answer, and read its threads for answers by another client."""
+    """Refresh what people or the robot still have to answer, and read its threads for answers by another client. Raises
+    ``ConnectorError`` once what could be read is kept."""
     with desk.database.read() as session:
         opened = _open_posts(session, profile.id)
     looked: list[int] = []
+    refused: ConnectorError | None = None
     if opened:
         found = live.connector.refresh([item.ref for item in opened])
         threads: dict[str, FetchedPost] = {}
         worth_reading = opened if live.connector.capabilities.threads else []
+        looked = [item.conversation_id for item in opened]  # the next ones have their turn
         if live.connector.threads_add_nothing:
-            # but the first poll did not go back to the answers of what lay there; and the next ones have their turn
+            # but the first poll did not go back to the answers of what lay there
             worth_reading = [item for item in worth_reading if item.history and item.looked_at is None]
             looked = [item.conversation_id for item in opened if item not in worth_reading]
-        for conversation_id, ref in _one_a_thread(worth_reading):
+        for conversation_id, ref in _one_a_thread(worth_reading, desk.threads_read):
             looked.append(conversation_id)
+            desk.threads_read[conversation_id] = now
             try:
                 threads.update({post.native_id: post for post in live.connector.thread(ref)})
             except (CannotTell, Unreachable) as error:  # one endless thread must not hide the others
                 log.warning("%s: a thread could not be read, it comes again: %s", profile.name, error)
+            except ConnectorError as error:  # it would refuse the others too; what was refreshed is kept
+                refused = error
+                break
         failpoints.reach("poll.looked")
         remember_look(desk, profile, [*found.values(), *threads.values()], now)
         failpoints.reach("poll.look-committed")
-    with desk.database.write() as session:
+
+    def mark(session: Session) -> None:
         posts.looked_at(session, looked, now=now)
         profiles.refreshed(session, profile.id, due_at=now + REFRESH_EVERY)
 
+    desk.database.step(mark)
+    if refused is not None:
+        raise refused
 
-def _one_a_thread(opened: Sequence[_OpenPost]) -> list[tuple[int, PostRef]]:
+
+def _one_a_thread(opened: Sequence[_OpenPost], read: dict[int, datetime]) -> list[tuple[int, PostRef]]:
+    """One post each of as many threads as a look reads, those not ``read`` for longest first. An order of its own: what is
+    refreshed goes round by the fifty, and were it to wait for threads, a deletion would be followed days later."""
+    for conversation_id in list(read)[:-THREADS_REMEMBERED]:
+        del read[conversation_id]
     roots: dict[str, tuple[int, PostRef]] = {}
-    for item in opened:
+    never = datetime.min.replace(tzinfo=UTC)
+    for item in sorted(opened, key=lambda item: read.get(item.conversation_id, never)):
         roots.setdefault(item.ref.thread_root, (item.conversation_id, item.ref))
     return list(roots.values())[:THREADS_AT_ONCE]
 
@@ -249,11 +304,8 @@ def _open_posts(session: Session, profile_id: int) -> list[_OpenPost]:
     ]
 
 
-def _failed(
-    desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime, *, polled: bool
-) -> None:
-    """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again. Where the
-    pages came in (``polled``), the profile was given back with them: only the second look failed."""
+def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError, now: datetime) -> None:
+    """A network that fails costs only its own profile: the reason is kept, people are told once, and it is tried again."""
     attempts = 0
     log.warning("%s: %s", profile.name, error)
     with desk.database.write() as session:
@@ -268,7 +320,7 @@ def _failed(
                 select(c(ProfileRow).attempts).where(c(ProfileRow).id == profile.id)
             ).scalar_one()
             retry = now + _pause_after(profile.name, attempts)
-        if not polled and not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
+        if not finish(session, claimed, profile.id, due_at=retry, attempts=attempts):
             return
         profiles.record_error(session, profile.id, str(error), now=now)
         if isinstance(error, CredentialsExpired):

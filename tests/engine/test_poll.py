@@ -19,7 +19,7 @@ from social.engine.poll import PAGES_A_TURN, REFRESH_EVERY, THREADS_AT_ONCE
 from social.engine.schedule import run_stepped
 from social.ports import Cursor, Page, Quota
 from social.store.session import Database
-from social.store.tables import BudgetRow, ConversationRow, ProfileRow, QuarantineRow
+from social.store.tables import AlertRow, BudgetRow, ConversationRow, PostRow, ProfileRow, QuarantineRow
 from tests.cast import ANNA, PIOTR, SHOP, at
 from tests.engine.looking import pragma, profile_row, rows
 from tests.factories import case, desk_for, post, profile, remembered
@@ -408,8 +408,9 @@ def test_it_reads_the_threads_of_open_cases_in_rotation(database: Database, cloc
 
     line.take_in(desk, TEN)
     assert network.read == asked[:THREADS_AT_ONCE]  # the longest waiting first
-    looked = [conversation.looked_at for conversation in rows(database, ConversationRow)]
-    assert looked.count(TEN) == THREADS_AT_ONCE
+    assert {conversation.looked_at for conversation in rows(database, ConversationRow)} == {
+        TEN
+    }  # refreshed they all were
 
     network.read = []
     clock.advance(REFRESH_EVERY)
@@ -450,6 +451,41 @@ def test_it_reads_the_thread_of_what_lay_there_before_the_first_poll_once(
     line.take_in(desk, clock.now())
 
     assert network.read == [asked.thread_root]
+
+
+@pytest.mark.parametrize("where", ["refresh", "thread"])
+def test_a_second_look_that_is_refused_rings_once_and_does_not_hold_up_the_polls(
+    database: Database, clock: SteppedClock, where: str
+) -> None:
+    network = InThreadsOnly(clock)
+    desk = desk_for(database, clock, network, poll_every=timedelta(minutes=1))
+    asked = [asked_and_waiting(desk, network, when=TEN - timedelta(minutes=number)) for number in (1, 2)]
+    network.fails(where, CredentialsExpired("you may not."), times=3)
+    network.deletes(asked[0].native_id)
+
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=29))
+
+    (alert,) = [row for row in rows(database, AlertRow) if row.kind == "connector"]
+    assert alert.subject.endswith("/look") and alert.raised_at == TEN
+    assert network.calls.count(where) == 2  # 10:00, 10:15
+    gone = {row.native_id: row.deleted_at is not None for row in rows(database, PostRow)}
+    assert gone[asked[0].native_id] is (where == "thread")  # what could be refreshed is kept
+
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=50))
+    assert [row for row in rows(database, AlertRow) if row.kind == "connector"] == []
+
+
+def test_a_second_look_that_goes_on_failing_is_told_after_half_an_hour(database: Database, clock: SteppedClock) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+    asked_and_waiting(desk, network)
+    network.fails("refresh", Unreachable("HTML instead of JSON."), times=99)
+
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=25))
+    assert [row for row in rows(database, AlertRow) if row.kind == "connector"] == []
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=40))
+    (alert,) = [row for row in rows(database, AlertRow) if row.kind == "connector"]
+    assert "HTML instead of JSON." in alert.message
 
 
 def test_it_looks_again_every_quarter_of_an_hour_and_not_at_what_is_done(
