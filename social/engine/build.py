@@ -153,6 +153,7 @@ def open_desk(
         )
     if only is None:  # the daemon that a command runs beside may still have the profile open
         removed.end_replies(database, now)
+        removed.show_unjudged(database, now)
     store = open_credentials(settings, database)
     live: dict[int, LiveProfile] = {}
     broken: dict[str, str] = {}

@@ -150,7 +150,7 @@ def _statements(kind: Claimed, dialect: str) -> _Statements:
     taken = {"token": bindparam("new_token"), "leased_until": lease, "attempts": columns.attempts + 1}
     aside = {"state": kind.value.poison, "token": None, "leased_until": None}
     these = among(columns.id, "ids")
-    pick = select(columns.id, columns.attempts).where(*due).limit(bindparam("wanted"))
+    pick = select(columns.id, columns.attempts, columns.token).where(*due).limit(bindparam("wanted"))
     pick = pick.with_for_update(skip_locked=True, key_share=True)
     longest_waiting = (columns.due_at, columns.id)
     urgent = columns.priority if kind.value.urgent_first else columns.due_at
@@ -186,7 +186,9 @@ def claim(
             aside.show_poison(session, kind.value.table, poison, now=now)
             log.error("%s %s set aside after %d attempts", kind.name.lower(), poison, MAXIMUM_ATTEMPTS)
         if ids:
-            longer = lease * _patience(kind, [row.attempts for row in rows if row.id in ids])
+            # whoever came to an end, be it a failure, took the token away
+            lost = [row.attempts for row in rows if row.id in ids and row.token is not None]
+            longer = lease * _patience(kind, lost)
             until: Any = longer if database.dialect == "postgresql" else lease_now() + longer
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
         return Claim(kind, token, ids)
@@ -195,11 +197,11 @@ def claim(
 
 
 def _patience(kind: Claimed, attempts: Collection[int]) -> int:
-    return 2 ** min(max(attempts), _DOUBLED_AT_MOST) if kind in _ASK_A_NETWORK else 1
+    return 2 ** min(max(attempts, default=0), _DOUBLED_AT_MOST) if kind in _ASK_A_NETWORK else 1
 
 
 def _pick(session: Session, statements: _Statements, kind: Claimed, due: dict[str, Any], limit: int) -> list[Any]:
-    """Rows with ``id, attempts``, at most ``limit``, locked: the urgent ones, and a share of those that wait longest."""
+    """Rows with ``id, attempts, token``, at most ``limit``, locked: the urgent ones, and a share of those that wait longest."""
     share = limit // ONE_IN if kind.value.urgent_first else 0
     rows = list(session.connection().execute(statements.pick_urgent, {**due, "wanted": limit - share}))
     if share and len(rows) == limit - share:

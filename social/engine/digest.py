@@ -47,8 +47,7 @@ def plan_due(desk: Desk, now: datetime) -> int:
         people = [on_call.people[name] for name in on_call.rota.everybody(brand)]
         about = f"{DIGEST}|{brand}|{opening.isoformat()}"
         if _is_the_days_first(calendar, opening) and not _is_planned(desk, people[0], about):
-            _plan(desk, on_call, brand, people, opening, about, now)
-            planned += 1
+            planned += _plan(desk, on_call, brand, people, opening, about, now)
     return planned
 
 
@@ -79,15 +78,16 @@ def _is_planned(desk: Desk, person: Person, about: str) -> bool:
 
 def _plan(
     desk: Desk, on_call: OnCall, brand: str, people: list[Person], opening: datetime, about: str, now: datetime
-) -> None:
+) -> bool:
     with desk.database.write() as session:
         news = news_of(session, on_call, brand, opening, now=now)
         if news is None:
-            return  # no profile of this brand was ever watched
+            return False  # no profile of this brand was ever watched
         for person in people:
             words = about_morning(news, person.language)
             plan_message(session, on_call, person, words, kind=DIGEST, about=about, now=now, alert_id=None)
     log.info("digest       of %s for %s", brand, ", ".join(person.name for person in people))
+    return True
 
 
 def news_of(session: Session, on_call: OnCall, brand: str, opening: datetime, *, now: datetime) -> DigestNews | None:

@@ -1,13 +1,14 @@
 """A profile left the configuration: nobody has it open any more, so nobody would ever claim what it still had to say.
 
-What is planned is cancelled. What may have been published cannot be looked up without the network: people look.
+What is planned is cancelled. What may have been published cannot be looked up without the network: people look. What customers
+wrote and nobody judged is shown to people too.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,9 +17,10 @@ from sqlalchemy import or_, select
 from sqlmodel import Session
 
 from social.domain.assessment import Urgency
+from social.domain.decision import Outcome
 from social.domain.reply import ReplyState, SentBy
-from social.engine import alerts
-from social.engine.claims import LONGEST_LEASE, machine_time
+from social.engine import alerts, aside
+from social.engine.claims import LONGEST_LEASE, Claimed, machine_time
 from social.store import escalations, locks, outbox
 from social.store.rows import active, among, c
 from social.store.session import Database
@@ -29,6 +31,7 @@ log = logging.getLogger("social.deliver")
 #: So many replies, or a few more, in one transaction.
 AT_ONCE = 200
 NOT_SENT = "not sent, its profile was removed from the configuration"
+NOT_JUDGED = "was not judged before its profile was removed from the configuration"
 NOBODY_LOOKS = "its profile was removed from the configuration before anybody could tell whether it was published; look"
 
 
@@ -45,6 +48,55 @@ def end_replies(database: Database, now: datetime, *, besides: Collection[int] =
         if not done:
             return ended
         ended += done
+
+
+def show_unjudged(database: Database, now: datetime, *, besides: Collection[int] = ()) -> int:
+    """Give people what came in on removed profiles and was not judged. Returns how many posts; otherwise as
+    ``end_replies``."""
+    shown = 0
+    while True:
+        with database.read() as session:
+            removed = [profile_id for profile_id in _removed(session) if profile_id not in besides]
+            query = select(c(PostRow).id, c(PostRow).conversation_id).where(*_unjudged(session, removed)).limit(AT_ONCE)
+            found = {post_id: conversation_id for post_id, conversation_id in session.execute(query)} if removed else {}
+        done = database.step(partial(_show_some, removed, found, now)) if found else 0
+        if not done:
+            return shown
+        shown += done
+
+
+def _unjudged(session: Session, removed: Collection[int]) -> list[Any]:
+    """Due at some time (what a backfill holds is not), and held by nobody any more."""
+    columns, machine = c(PostRow), machine_time(session)
+    return [
+        Claimed.POST.value.waits(),
+        columns.due_at.is_not(None),
+        among(columns.profile_id + 0, removed),
+        or_(
+            columns.leased_until.is_(None),
+            columns.leased_until < machine,
+            columns.leased_until > machine + LONGEST_LEASE,
+        ),
+    ]
+
+
+def _show_some(removed: Collection[int], found: Mapping[int, int], now: datetime, session: Session) -> int:
+    locks.hold_conversations(session, sorted(set(found.values())))
+    names = _removed(session)
+    rows = session.execute(
+        select(PostRow)
+        .where(*_unjudged(session, names.keys() & set(removed)), among(c(PostRow).id, list(found)))
+        .order_by(c(PostRow).id)
+        .with_for_update(key_share=True)
+    )
+    posts = rows.scalars().all()
+    for row in posts:
+        row.state, row.token, row.leased_until = "failed", None, None
+        row.outcome, row.reason = Outcome.ESCALATED.value, f"failed: {NOT_JUDGED}"
+        session.add(row)
+        aside.open_case_of_post(session, row, NOT_JUDGED, now=now)
+        log.warning("%-12s %s #%d: %s", "escalated", names[row.profile_id], row.id, NOT_JUDGED)
+    return len(posts)
 
 
 def _removed(session: Session) -> dict[int, str]:

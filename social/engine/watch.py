@@ -92,6 +92,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
     """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemon itself. ``ills``:
     what of ``daemon`` does not work, and why. Returns how many alerts are new."""
     removed.end_replies(desk.database, now, besides=desk.profiles)  # what was still on the wire when we started
+    removed.show_unjudged(desk.database, now, besides=desk.profiles)
     behind = backlog.look(desk, now)
     with desk.database.read() as session:
         found = [

@@ -21,7 +21,7 @@ from social.store import erasure, profiles
 from social.store.mapping import Profile
 from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import EscalationRow, EventRow, ProfileRow, ReplyRow
+from social.store.tables import EscalationRow, EventRow, PostRow, ProfileRow, ReplyRow
 from tests.cast import ANNA, MAREK, PIOTR, PROFILE, at
 from tests.engine.looking import rows
 from tests.factories import case, desk_for, planned, post, profile, remembered, row_of
@@ -265,6 +265,39 @@ def test_no_question_of_it_reads_all_that_a_profile_ever_said(database: Database
         assert asked.ended() == 1
     assert any("profile_id + " in statement for statement in statements)
     assert [reads for given in statements.items() for reads in reads_too_much(database, *given)] == []
+
+
+def test_what_was_not_judged_yet_is_shown_to_people(store_database: Database) -> None:
+    shop = profile(store_database)
+    unjudged = remembered(store_database, shop, post("Gdzie moja paczka?", when=ASKED))
+    held = remembered(store_database, shop, post("A moja?", when=ASKED, by=PIOTR))
+    history = remembered(store_database, shop, post("Dawno temu.", when=ASKED, native_id="old"), history=True)
+    with store_database.write() as session:
+        profiles.synchronise(session, [], now=NOW)
+        row = session.get_one(PostRow, held)
+        row.token, row.leased_until = "somebody's", in_a_minute()
+        session.add(row)
+    with written_down(store_database) as statements:
+        assert removed.show_unjudged(store_database, NOW) == 1
+    if store_database.dialect == "sqlite":
+        assert [reads for given in statements.items() for reads in reads_too_much(store_database, *given)] == []
+
+    states = {row: row_of(store_database, PostRow, row)["state"] for row in (unjudged, held, history)}
+    assert (states[unjudged], states[held]) == ("failed", "new")
+    (case_,) = cases(store_database)
+    assert (case_.post_id, case_.state, case_.rule) == (unjudged, "open", "failed")
+    assert removed.NOT_JUDGED in case_.reason
+
+    leases_run_out(store_database)
+    assert removed.show_unjudged(store_database, NOW) == 1
+    assert removed.show_unjudged(store_database, NOW) == 0
+    assert states[history] == row_of(store_database, PostRow, history)["state"]
+
+
+def test_every_start_shows_what_nobody_judged(database: Database, tmp_path: Path) -> None:
+    remembered(database, profile(database), post(when=ASKED))
+    open_without_it(database, tmp_path)
+    assert len(cases(database)) == 1
 
 
 def open_without_it(database: Database, home: Path, *, only: list[str] | None = None) -> Desk:

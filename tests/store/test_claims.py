@@ -177,6 +177,20 @@ def test_who_lost_the_lease_over_a_slow_network_gets_a_longer_one(store_database
     assert leases(Claimed.PROFILE, ProfileRow, 1)[0] == 1
 
 
+def test_failures_that_came_to_an_end_make_no_lease_longer(store_database: Database) -> None:
+    """A network in trouble is no slow one: whoever dies over the next poll is followed within one lease."""
+    profile(store_database)
+    for _ in range(4):
+        claimed = take(store_database, Claimed.PROFILE)
+        attempts = row_of(store_database, ProfileRow, 1)["attempts"]
+        with store_database.write() as session:
+            finish(session, claimed, 1, due_at=NOW, attempts=attempts)
+    assert take(store_database, Claimed.PROFILE)
+    until = row_of(store_database, ProfileRow, 1)["leased_until"]
+    assert isinstance(until, datetime)
+    assert round((until - machine_now()) / LEASE) == 1
+
+
 def test_it_counts_the_attempts_of_work_that_was_given_back(store_database: Database) -> None:
     (asked,) = some_posts(store_database, 1)
     release(store_database, take(store_database))
