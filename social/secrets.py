@@ -15,14 +15,15 @@ import re
 import stat
 import threading
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from social.domain.errors import ConfigurationError
+from social.ownership import make_folder, same_owner
 from social.ports import Secrets
 from social.redaction import remember
 
@@ -191,7 +192,7 @@ class KeyFile:
     def cipher(self, *, make: bool = False) -> MultiFernet:
         """``make``: a first key where there is no file yet."""
         if make and not self.path.exists():
-            self._make()
+            self.create([Fernet.generate_key()], like=self.path.parent)
         return _cipher(self.keys(), self.path)
 
     def keys(self) -> list[bytes]:
@@ -203,39 +204,32 @@ class KeyFile:
 
     def replace(self, keys: Sequence[bytes]) -> None:
         """Whoever opens the file sees the old lines or the new ones, also after a power cut."""
+        place = Path(os.path.realpath(self.path))  # a link stays a link, to the one file of several machines
         try:
-            fresh = self._written(keys)
-            there = self.path.stat()
-            if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
-                os.chown(fresh, there.st_uid, there.st_gid)  # the desk may run as another user than who rotates
-            fresh.replace(self.path)
-            _make_last(self.path.parent)
+            with _written_beside(place, keys) as fresh:
+                there = place.stat()
+                if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+                    # the desk may run as another user than who rotates; not what another file in its place leads to
+                    os.chown(fresh, there.st_uid, there.st_gid, follow_symlinks=False)
+                fresh.replace(place)
+                _make_last(place.parent)
         except OSError as error:
             raise self._trouble(error) from None
 
-    def _make(self) -> None:
+    def create(self, keys: Sequence[bytes], *, like: Path) -> bool:
+        """The file where there is none, with the owner of ``like``. ``False``: there is one, and it stays."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._written([Fernet.generate_key()])
-            try:
-                with suppress(FileExistsError):
-                    os.link(fresh, self.path)  # unlike a rename, never over a key that another process made just now
-            finally:
-                fresh.unlink()
+            make_folder(self.path.parent)
+            with _written_beside(self.path, keys) as fresh:
+                same_owner(fresh, like)
+                try:
+                    os.link(fresh, self.path)  # unlike a rename, never over a key that is there
+                except FileExistsError:
+                    return False
             _make_last(self.path.parent)
         except OSError as error:
             raise self._trouble(error) from None
-
-    def _written(self, keys: Sequence[bytes]) -> Path:
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}")
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(b"".join(key + b"\n" for key in keys))
-            stream.flush()
-            os.fsync(stream.fileno())
-        return fresh
+        return True
 
     def _trouble(self, error: OSError) -> ConfigurationError:
         return ConfigurationError(
@@ -263,6 +257,24 @@ def _unreadable(path: Path) -> ConfigurationError:
         resource=str(path),
         next_step="Restore that file from your backup, or delete it and renew the credentials.",
     )
+
+
+@contextmanager
+def _written_beside(place: Path, keys: Sequence[bytes]) -> Iterator[Path]:
+    """A complete file under a passing name, gone at the end unless it got another one."""
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    with suppress(FileNotFoundError):
+        fresh.unlink()
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(b"".join(key + b"\n" for key in keys))
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield fresh
+    finally:
+        with suppress(FileNotFoundError):
+            fresh.unlink()
 
 
 def _make_last(folder: Path) -> None:

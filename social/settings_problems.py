@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
+from social.database_url import secret_parameters
 from social.domain.errors import ConfigurationError
 from social.toml_lines import line_of
 
@@ -27,6 +28,8 @@ _SECRET_VALUE = re.compile(
     r"EAA[A-Za-z0-9]{20,}|eyJ[\w-]{10,}\.[\w.-]+|AAAAAAAA[\w%]{20,}|(?i:bearer)\s+\S{8,}"
     r"|(?:[a-z0-9]{4}-){3}[a-z0-9]{4}|[0-9a-f]{24,}"
 )
+#: ``://user:password@``, as SQLAlchemy reads it: a password may hold what ends a host elsewhere (/ ? #).
+_PASSWORD = re.compile(r"://[^:/@]*:[^@]*@")
 #: What people can do about a value of the wrong kind, in the words of the file rather than of Python.
 _IN_TOML = {
     "too_short": "there must be at least one",
@@ -142,10 +145,8 @@ def _keys_beside(location: Location, model: Any) -> list[str]:
 
 
 def _has_password(url: str) -> bool:
-    try:
-        return urlsplit(url).password is not None
-    except ValueError:
-        return False
+    parameters = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    return _PASSWORD.search(url) is not None or bool(secret_parameters(name for name, _ in parameters))
 
 
 def source_name(source: Path | None, default: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from social.cli.inspection import problems_in
 from social.domain.errors import ConfigurationError
+from social.ownership import same_owner
 from social.settings import DEFAULT_CONFIG, Settings, load_settings, parse_settings
 from social.settings_problems import unusable
 from social.toml_lines import lines
@@ -143,13 +144,6 @@ def replace_text(path: Path, text: str) -> None:
         raise ConfigurationError(
             f"this file cannot be written ({error.strerror}).", resource=str(path), next_step="Nothing was changed."
         ) from None
-
-
-def same_owner(file: Path, like: Path) -> None:
-    """Made by root for a desk that runs as somebody else: that somebody must be able to read it."""
-    owner = like.stat()
-    with suppress(PermissionError):
-        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _beside(target: Path) -> Path:

@@ -53,10 +53,12 @@ def upgrade(config: Config = None, as_json: Json = False) -> None:
 @app.command()
 def status(config: Config = None, as_json: Json = False) -> None:
     """Which form the database has, which one the program needs, and whether the file is sound."""
-    from social.store import schema
+    from social.store import moved_away, schema
 
     with _database(config, must_exist=True) as database:
         found = schema.status(database)
+        with database.read() as session:
+            away = moved_away.find(session)
         damage = schema.check_integrity(database)
         size = database.path.stat().st_size if database.path else None
         place = database.url.render_as_string(hide_password=True)
@@ -67,6 +69,7 @@ def status(config: Config = None, as_json: Json = False) -> None:
                 "schema": found.current,
                 "needed": found.head,
                 "up_to_date": found.up_to_date,
+                "moved_to": away.to if away else None,
                 "damage": damage,
                 "bytes": size,
             }
@@ -74,6 +77,8 @@ def status(config: Config = None, as_json: Json = False) -> None:
     else:
         print(place)
         print(f"  form {found.current or 'none (empty)'}, needed {found.head}: {_advice(found)}")
+        if away is not None:
+            print(f"  moved to {away.to}: no desk works on this file any more")
         if size is not None:
             print(f"  {size / 1_000_000:.1f} MB, {'sound' if damage is None else damage}")
     if damage is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,6 @@ from social.cli.command import Config, Json, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from sqlalchemy import URL
 
     from social.settings import Settings
     from social.store.session import Database
@@ -27,8 +24,10 @@ def migrate_to(
 ) -> None:
     """Move the SQLite database into an empty PostgreSQL one: everything or nothing, compared row by row.
 
-    Stop the desk first. The password is better kept out of the URL: PostgreSQL's own ~/.pgpass or PGPASSWORD is read.
+    Stop the desk first; the old file is closed to it afterwards. The password is better kept out of the URL: PostgreSQL's own
+    ~/.pgpass or PGPASSWORD is read.
     """
+    from social.clock import machine_now
     from social.engine import build
     from social.settings import load_settings
     from social.store import moving
@@ -38,14 +37,20 @@ def migrate_to(
     try:
         source = build.open_database(_existing(settings))
         try:
-            _refuse_while_a_daemon_lives(source)
+            _refuse_while_a_daemon_lives(source)  # before anything is begun
             with _key_for(settings, source) as key, _Bar() as bar:
-                moved = moving.move(source, target, progress=bar)
+                moved = moving.move(
+                    source,
+                    target,
+                    now=machine_now(),
+                    still_idle=lambda: _refuse_while_a_daemon_lives(source),
+                    progress=bar,
+                )
         finally:
             source.close()
     finally:
         target.close()
-    shown = _without_password(target.url)
+    shown = moving.without_password(target.url)
     if as_json:
         print_json({"from": source.path, "to": shown, "tables": moved, "key_file": key})
         return
@@ -65,17 +70,12 @@ def _next(shown: str, key: Path | None, old: Path | None, *, password: bool) -> 
         )
     if key is not None:
         lines.append(f"Every machine needs this key file beside its config.toml, readable for its owner only: {key}")
-    lines.append(f"Then start the desk: social run. The old file stays as it is: {old}")
-    return "\n".join(lines)
-
-
-def _without_password(url: URL) -> str:
-    """``URL.set(password=None)`` would leave it as it is."""
-    return (
-        type(url)
-        .create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
-        .render_as_string()
+    lines.append("Then start the desk: social run.")
+    lines.append(
+        "No desk works on the old file any more. It still holds what customers wrote, and whoever is forgotten from now on: "
+        f"once you need it no more, delete it, and its copies: {old}"
     )
+    return "\n".join(lines)
 
 
 def open_postgresql(url: str, *, called: str) -> Database:
@@ -128,30 +128,31 @@ def _refuse_while_a_daemon_lives(source: Database) -> None:
 def _key_for(settings: Settings, source: Database) -> Iterator[Path | None]:
     """What was sealed stays sealed by the same key, which a desk on PostgreSQL looks for beside config.toml. The copy is
     there before the move is committed, and gone again if it is not."""
-    from social.domain.errors import Conflict
+    from social.domain.errors import Conflict, DyzurError
     from social.engine.build import key_file
+    from social.secrets import KeyFile
+    from social.store import moved_away
 
-    old = key_file(settings, source.path)
-    new = key_file(settings, None)
-    if not old.exists():
+    old, new = KeyFile(key_file(settings, source.path)), KeyFile(key_file(settings, None))
+    if not old.path.exists():
         yield None
         return
-    key = old.read_bytes()
-    if new.exists():
-        if new.read_bytes() != key:
+    # whoever could read the one can read the other: whoever moves may be root, and the desk somebody else
+    if not new.create(old.keys(), like=old.path):
+        if new.keys() != old.keys():
             raise Conflict(
                 "there is another key already.",
-                resource=str(new),
+                resource=str(new.path),
                 next_step="Move it away if nothing was sealed with it; else add its lines to the other file's.",
             )
-        yield new
+        yield new.path
         return
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(key)
     try:
-        yield new
+        yield new.path
     except BaseException:
-        new.unlink(missing_ok=True)
+        with suppress(DyzurError), source.read() as session:
+            if moved_away.find(session) is None:  # else the target may have it all, and needs the key
+                new.path.unlink(missing_ok=True)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import socket
 import sys
@@ -63,6 +64,7 @@ def doctor(
             _time_zones,
             _secrets,
             _database,
+            _copies,
             _disk,
             _notify,
         ]
@@ -146,7 +148,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from social.cli.opening import world_now
     from social.cli.standing import standing
     from social.engine import build
-    from social.store import control, schema
+    from social.store import control, moved_away, schema
     from social.store.health import quarantine_of
 
     url = settings.database.url
@@ -167,7 +169,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
             cure = "social run upgrades it" if level == "note" else "social db upgrade"
             yield Finding(level, "database", f"has form {found.current}, needs {found.head}: {cure}")
             return
+        moved_away.refuse_opening(database)
         yield _writable(database)
+        yield from _open_to_others(database)
         with database.read() as session:
             daemons = control.running(session, at=clock.machine_now())
             zone = ZoneInfo(settings.brands[0].timezone)
@@ -206,6 +210,35 @@ def _writable(database: Database) -> Finding:
         session.delete(probe)
     size = f", {database.path.stat().st_size / 1_000_000:.1f} MB" if database.path else ""
     return Finding("ok", "database", f"{database.url.render_as_string(hide_password=True)}, sound, writable{size}")
+
+
+def _open_to_others(database: Database) -> Iterator[Finding]:
+    """Customers' words are the owner's alone; an older program made the file as the umask said."""
+    if database.path is None:
+        return
+    files = [database.path.with_name(database.path.name + ending) for ending in ("", "-wal", "-shm")]
+    found = [str(file) for file in files if file.exists() and file.stat().st_mode & 0o077]
+    if found:
+        yield Finding("warning", "database", f"other users can read it: chmod 600 {shlex.join(found)}")
+
+
+def _copies(settings: Settings) -> Iterator[Finding]:
+    """The daily copies: a folder that takes none is found out on the day when one is needed."""
+    import os
+
+    database = settings.database
+    if not database.url.startswith("sqlite:///") or not database.daily_backups:
+        return
+    folder = settings.path(database.backup_folder)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "is no folder" if not there.is_dir() else "is not writable"
+        cure = "mend that, or name another in [database] backup_folder"
+        yield Finding("error", "copies", f"{there} {why}, so no daily copy can lie in {folder}: {cure}")
+    elif there == folder:
+        yield Finding("ok", "copies", f"{folder} takes the daily copies")
+    else:
+        yield Finding("note", "copies", f"{folder} is not there yet; the first daily copy makes it")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""A credential's file: mode 0600 from its first byte, whole or not at all, never over another."""
+"""A credential's file: mode 0600 from its first byte, whole or not at all, over another only where that is renewed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from social.cli.config_file import same_owner
 from social.domain.errors import ConfigurationError, Conflict
+from social.ownership import same_owner
 from social.ports import Secrets
 from social.secrets import keep_out_of_sight
 
@@ -48,6 +48,17 @@ class SecretFile:
         except FileExistsError:
             return False
         return True
+
+    def take_place_of(self, old: Path) -> None:
+        """An access that was tried goes over the one that it renews, in one step; a link stays a link."""
+        place = Path(os.path.realpath(old))
+        try:
+            if place.exists():
+                same_owner(self.path, place)
+            self.path.replace(place)
+        except OSError as error:
+            raise self._trouble(error) from None
+        self.path = old
 
     def remove(self) -> None:
         with suppress(OSError):

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from social.clock import Anchor
 from social.domain.errors import Conflict
-from social.store import locks, wakes
+from social.store import locks, moved_away, wakes
 from social.store.journal import note
 from social.store.rows import c, upsert
 from social.store.session import machine_time_of
@@ -95,6 +95,7 @@ class Daemon:
 
 
 def beat(session: Session, *, name: str, parts: str, started_at: datetime, at: datetime, model: str | None) -> None:
+    moved_away.refuse(session)  # a daemon that had just started when its database was moved: told in words
     beat_at = _shared(session, at)
     upsert(
         session,

@@ -7,6 +7,7 @@ complete copy or none, never half a one that looks whole.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from social.domain.errors import Conflict, NotFound, StoreError
+from social.ownership import make_folder, same_owner
 from social.store.session import Database
 
 #: SQLite asks this often (in its own instructions) whether a copy is to be given up; some thousands of times a second.
@@ -44,7 +46,7 @@ def backup_sqlite(
     draft = _draft_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent, now)
+        _sweep(target.parent, database.path, now)
         with closing(database.engine.raw_connection()) as raw:
             connection: Any = raw.driver_connection
             whole = _vacuum_into(connection, draft, stop)
@@ -110,7 +112,7 @@ def copy_of(file: Path, beside: Path) -> Path:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise StoreError(f"this copy is damaged ({found}).", resource=str(file), next_step="Take another one.")
-            beside.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(beside.parent)
             _vacuum_into(connection, draft, lambda: False)
     except sqlite3.Error as error:
         _remove(draft)
@@ -140,6 +142,7 @@ def exchange(database_file: Path, draft: Path, *, now: datetime) -> Restored:
 
 def _exchange(database_file: Path, draft: Path, now: datetime) -> Path | None:
     aside = None
+    same_owner(draft, database_file if database_file.exists() else database_file.parent)
     if database_file.exists():
         aside = database_file.with_name(f"{database_file.stem}-before-restore-{now:%Y%m%dT%H%M%S}.db")
         if aside.exists():
@@ -211,9 +214,14 @@ def _remove(draft: Path) -> None:
             draft.with_name(draft.name + ending).unlink(missing_ok=True)
 
 
-def _sweep(folder: Path, now: datetime) -> None:
-    """What killed processes left half done."""
-    for draft in folder.glob(f".*{_UNFINISHED}*"):  # SQLite may have left a journal of it too
+def _sweep(folder: Path, database_file: Path, now: datetime) -> None:
+    """What killed processes left half done of this database's copies; others may keep files that look nearly so."""
+    copy = rf"{re.escape(database_file.stem)}-.+\.db"
+    # SQLite may have left a journal of it too
+    ours = re.compile(rf"\.({re.escape(database_file.name)}|{copy})\.[0-9a-f]{{12}}\{_UNFINISHED}(-wal|-shm|-journal)?")
+    for draft in folder.iterdir():
+        if not ours.fullmatch(draft.name):
+            continue
         with suppress(OSError):
             if draft.stat().st_mtime < (now - _LEFT_BEHIND).timestamp():
                 draft.unlink()

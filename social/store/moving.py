@@ -2,6 +2,7 @@
 
 Values pass through the column types of ``tables``, so what was stored by a rule (NUL and lone surrogates in outside text,
 times, JSON) is stored by the same rule there. The source is held for the time: nobody writes what would be left behind.
+Before the target counts, the source is marked as moved: after a kill at any moment at most one of the two can be worked on.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import URL, func, inspect, select, text
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from social.domain.errors import Conflict, StoreError
-from social.store import schema
+from social.store import moved_away, schema
 from social.store.session import Database
 from social.store.tables import Table
 
@@ -42,24 +44,50 @@ def tables() -> list[SqlTable]:
     return list(Table.metadata.sorted_tables)
 
 
-def move(source: Database, target: Database, *, progress: Progress = lambda *_: None) -> list[MovedTable]:
-    """Raises ``Conflict`` for a target that holds anything, ``StoreError`` where the two sides differ in the end; in both
-    cases, and if this process dies, the target stays as it was."""
-    schema.require_current(source)
-    with source.write() as reading, target.write() as writing:
-        _require_empty(writing, target)
-        schema.create(writing)
-        moved = [_copy(table, reading, writing, target, progress) for table in tables()]
-        for table, done in zip(tables(), moved, strict=True):
-            found = digest_of(table, writing)
-            if found != done:
-                raise StoreError(
-                    f"{table.name} came out different ({done.rows} rows here, {found.rows} there).",
-                    resource=_name(target),
-                    next_step="Nothing was kept there. Please report this.",
-                )
-            _set_sequence(table, writing)
+def move(
+    source: Database,
+    target: Database,
+    *,
+    now: datetime,
+    still_idle: Callable[[], None] = lambda: None,
+    progress: Progress = lambda *_: None,
+) -> list[MovedTable]:
+    """Move, and leave ``source`` marked as moved; ``now`` is machine time. ``still_idle`` is asked once nobody else can write
+    to ``source``, and raises where a daemon works on it.
+
+    Raises ``Conflict`` for a target that holds anything, ``StoreError`` where the two sides differ in the end; in both
+    cases, and if this process dies, the target stays as it was. Only where the very last step fails (the target's commit, of
+    which nobody knows then whether it came through) is the source marked all the same; the move can be repeated."""
+    schema.require_current(source, even_moved=True)
+    marked = False
+    try:
+        with source.write() as reading, target.write() as writing:
+            reading.connection()  # a session begins when it is first used
+            still_idle()
+            moved = _there_already(reading, writing)
+            if moved is None:
+                _require_empty(writing, target)
+                schema.create(writing)
+                moved = _copy_all(reading, writing, target, progress)
+            _mark(source, reading, target, now)
+            marked = True
+    except StoreError as error:
+        if not marked:
+            raise
+        raise StoreError(
+            f"the move broke off at its last step: {error}",
+            next_step="Repeat it; until then no desk starts on the old file.",
+        ) from error
     return moved
+
+
+def without_password(url: URL) -> str:
+    """``URL.set(password=None)`` would leave it as it is."""
+    return (
+        type(url)
+        .create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
+        .render_as_string()
+    )
 
 
 def digest_of(table: SqlTable, session: Session) -> MovedTable:
@@ -72,6 +100,42 @@ def digest_of(table: SqlTable, session: Session) -> MovedTable:
 
 
 # --- pieces ------------------------------------------------------------------------------------------------------------
+
+
+def _there_already(reading: Session, writing: Session) -> list[MovedTable] | None:
+    """What a move that broke off at its last step brought over all the same, row by row; ``None``: nothing, or not the same."""
+    there = set(inspect(writing.connection()).get_table_names())
+    if moved_away.find(reading) is None or not there.issuperset(table.name for table in tables()):
+        return None
+    here = [digest_of(table, reading) for table in tables()]
+    return here if here == [digest_of(table, writing) for table in tables()] else None
+
+
+def _copy_all(reading: Session, writing: Session, target: Database, progress: Progress) -> list[MovedTable]:
+    moved = [_copy(table, reading, writing, target, progress) for table in tables()]
+    for table, done in zip(tables(), moved, strict=True):
+        found = digest_of(table, writing)
+        if found != done:
+            raise StoreError(
+                f"{table.name} came out different ({done.rows} rows here, {found.rows} there).",
+                resource=_name(target),
+                next_step="Nothing was kept there. Please report this.",
+            )
+        _set_sequence(table, writing)
+    return moved
+
+
+def _mark(source: Database, reading: Session, target: Database, now: datetime) -> None:
+    """Committed here, before the target's rows are: the other way round both sides could be worked on after a kill."""
+    try:
+        moved_away.close(reading, to=without_password(target.url), at=now)
+        reading.commit()
+    except DBAPIError as error:
+        raise StoreError(
+            f"the old file cannot be marked as moved ({str(error.orig).splitlines()[0][:200]}).",
+            resource=str(source.path),
+            next_step="Nothing was kept at the target, and all is as it was. Make room, and see that it can be written.",
+        ) from error
 
 
 def _require_empty(session: Session, target: Database) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from social.clock import machine_now
+from social.store import moved_away
+from social.store.session import Database
 from tests.cli.conftest import Social
+
+MOVED_TO = "postgresql+psycopg://desk@db.example/desk"
 
 
 def test_status_says_how_to_make_a_database_that_is_not_there(social: Social, shop: Path) -> None:
@@ -49,6 +56,56 @@ def test_a_file_that_is_no_database_is_told_in_a_sentence(social: Social, shop: 
     assert done.code != 0
     assert "Something unexpected" not in done.err
     assert str(shop / "var" / "shop.db") in done.err
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["upgrade"], ["backup"]])
+def test_no_command_shows_a_password_that_stands_behind_the_question_mark(
+    social: Social, shop: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("DYZUR_DATABASE__URL", "postgresql+psycopg://desk@127.0.0.1:9/desk?password=open-sesame")
+
+    done = social("db", *command)
+
+    assert done.code == 3
+    assert "PGPASSWORD" in done.err
+    assert "open-sesame" not in done.out + done.err
+
+
+@pytest.fixture
+def moved(social: Social, shop: Path) -> Path:
+    """The file of a shop whose rows went to another database."""
+    social("db", "upgrade")
+    social("pause", "--as", "anna")
+    file = shop / "var" / "shop.db"
+    database = Database(f"sqlite:///{file}")
+    with database.write() as session:
+        moved_away.close(session, to=MOVED_TO, at=machine_now())
+    database.close()
+    return file
+
+
+@pytest.mark.parametrize("command", [["run"], ["unpause"], ["queue", "list"], ["db", "upgrade"], ["db", "purge"]])
+def test_nobody_works_on_a_database_that_was_moved(social: Social, moved: Path, command: list[str]) -> None:
+    done = social(*command)
+
+    assert done.code == 8
+    assert f"{moved}: its rows were moved to {MOVED_TO}" in done.err
+    assert "social db restore" in done.err
+
+
+def test_status_says_where_a_database_was_moved_to(social: Social, moved: Path) -> None:
+    assert social("db", "status", "--json").json["moved_to"] == MOVED_TO
+    assert f"moved to {MOVED_TO}" in social("db", "status").out
+
+
+def test_a_copy_of_a_moved_database_takes_it_back_into_use(social: Social, moved: Path) -> None:
+    copy = social("db", "backup", "--json").json["backup"]
+    assert social("unpause").code == 8
+
+    assert social("db", "restore", copy, "--yes").code == 0
+
+    assert social("db", "status", "--json").json["moved_to"] is None
+    assert social("unpause", "--json").json == {"paused": False, "changed": True}
 
 
 def test_pause_stops_the_desk_and_unpause_lets_it_go_on(social: Social, shop: Path) -> None:

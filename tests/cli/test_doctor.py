@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from social.clock import machine_now
+from social.store import moved_away
+from social.store.session import Database
 from tests.cli.conftest import SHOP, Done, Social
 
 
@@ -38,6 +41,21 @@ def test_before_the_first_start_the_database_is_only_noted(social: Social, shop:
     assert not (shop / "var").exists()
 
 
+def test_a_folder_that_takes_no_copies_is_an_error_with_its_cure(social: Social, shop: Path) -> None:
+    assert levels(social("doctor", "--offline", "--json"))["copies"] == "note"
+    (shop / "var").mkdir(exist_ok=True)
+    (shop / "var" / "backups").touch()
+
+    done = social("doctor", "--offline", "--json")
+
+    assert done.code == 9
+    assert "is no folder, so no daily copy can lie in" in sentence(done, "copies")
+
+    (shop / "var" / "backups").unlink()
+    (shop / "var" / "backups").mkdir()
+    assert levels(social("doctor", "--offline", "--json"))["copies"] == "ok"
+
+
 def test_a_secret_that_others_can_read_is_an_error_with_its_cure(social: Social, shop: Path) -> None:
     (shop / "secrets" / "shop-page.toml").chmod(0o644)
 
@@ -63,6 +81,30 @@ def test_a_broken_configuration_is_told_and_does_not_hide_the_rest(social: Socia
     assert done.code == 9
     assert "did you mean 'mode'?" in sentence(done, "configuration")
     assert levels(done)["program"] == "ok"
+
+
+def test_a_database_that_others_can_read_is_a_warning_with_its_cure(social: Social, shop: Path) -> None:
+    social("db", "upgrade")
+    file = shop / "var" / "shop.db"
+    assert "other users" not in sentence(social("doctor", "--offline", "--json"), "database")
+    file.chmod(0o644)
+
+    done = social("doctor", "--offline", "--json")
+
+    assert done.code == 0
+    assert levels(done)["database"] == "warning"
+    assert f"other users can read it: chmod 600 {file}" in sentence(done, "database")
+
+
+def test_a_database_that_was_moved_is_an_error_that_says_where_to(social: Social, shop: Path) -> None:
+    social("db", "upgrade")
+    with Database(f"sqlite:///{shop}/var/shop.db").write() as session:
+        moved_away.close(session, to="postgresql+psycopg://desk@db/desk", at=machine_now())
+
+    done = social("doctor", "--offline", "--json")
+
+    assert done.code == 9
+    assert "moved to postgresql+psycopg://desk@db/desk" in sentence(done, "database")
 
 
 def test_a_damaged_database_is_an_error(social: Social, shop: Path) -> None:

@@ -7,20 +7,23 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import event, inspect, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from connectors.simulated.world import World, WorldOptions
 from social.clock import machine_now
-from social.domain.errors import Conflict, StoreError
+from social.domain.errors import Conflict, ServerAway, StoreError
 from social.domain.post import Quarantined
 from social.engine import build
 from social.engine.schedule import run_stepped
 from social.settings import TriageBackend, load_settings
-from social.store import control, moving, posts, profiles
+from social.store import control, moving, posts, profiles, schema
 from social.store.rows import upsert
 from social.store.session import Database
 from social.store.tables import AuthorRow, ConversationRow, PostRow, ReplyRow
@@ -31,6 +34,8 @@ from tests.factories import case, planned, post, profile, remembered
 from tests.machines.conftest import Start
 
 pytestmark = pytest.mark.postgres
+
+NOW = at("2026-12-01 09:00")
 
 #: What PostgreSQL cannot hold as it is, and what a careless escape would confuse with that.
 STRANGE = [
@@ -116,7 +121,7 @@ def tables_of(database: Database) -> list[str]:
 
 
 def test_a_day_of_the_desk_reads_the_same_on_both_sides(day: Database, empty: Database) -> None:
-    moved = moving.move(day, empty)
+    moved = moving.move(day, empty, now=NOW)
 
     before, after = everything(day), everything(empty)
     assert before.keys() == after.keys() == {table.name for table in moving.tables()}
@@ -133,7 +138,7 @@ def test_a_day_of_the_desk_reads_the_same_on_both_sides(day: Database, empty: Da
 
 
 def test_the_desk_goes_on_where_it_stopped(day: Database, empty: Database) -> None:
-    moving.move(day, empty)
+    moving.move(day, empty, now=NOW)
     highest = max(row.id for row in rows(empty, PostRow))
     shop = profile(empty, "new-shop")
     new = remembered(empty, shop, post(when=at("2026-12-01 10:00"), native_id="first-there"))
@@ -143,7 +148,7 @@ def test_the_desk_goes_on_where_it_stopped(day: Database, empty: Database) -> No
 
 
 def test_a_digest_sees_one_changed_letter_and_one_moved_row(day: Database, empty: Database) -> None:
-    moving.move(day, empty)
+    moving.move(day, empty, now=NOW)
     table = next(table for table in moving.tables() if table.name == "post")
     with empty.write() as session:
         before = moving.digest_of(table, session)
@@ -166,7 +171,7 @@ def test_it_touches_no_database_that_holds_anything(day: Database, empty: Databa
             session.execute(text("CREATE TABLE recipes (id int)"))
     before = tables_of(target)
     with pytest.raises(Conflict, match=r"not empty \(it has (author|recipes)\)"):
-        moving.move(day, target)
+        moving.move(day, target, now=NOW)
     assert tables_of(target) == before
     assert rows(target, PostRow) == []
     target.close()
@@ -176,7 +181,7 @@ def test_what_cannot_be_taken_leaves_nothing_behind(day: Database, empty: Databa
     with day.write() as session:  # a thread that no network names so, in a column for plain words
         session.execute(text("UPDATE conversation SET silence_reason = 'a' || char(0) || 'b' WHERE id = 1"))
     with pytest.raises(StoreError, match="conversation cannot be copied"):
-        moving.move(day, empty)
+        moving.move(day, empty, now=NOW)
     assert tables_of(empty) == []
 
 
@@ -204,8 +209,109 @@ def test_a_move_that_is_killed_in_the_middle_leaves_an_empty_target(
     moving_away.wait()
     eventually(lambda: not in_the_air(empty), what="the end of its connection")
     assert tables_of(empty) == []
-    moving.move(day, empty)  # and the next one goes through
+    moving.move(day, empty, now=NOW)  # and the next one goes through
     assert len(rows(empty, ConversationRow)) == len(rows(day, ConversationRow))
+
+
+# --- the old file afterwards ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_in_the_old_file_can_be_changed_any_more_also_by_who_had_it_open(
+    day: Database, empty: Database
+) -> None:
+    """A daemon that started while the move looked for daemons, and has not said so yet."""
+    just_started = Database(f"sqlite:///{day.path}")
+    assert rows(just_started, PostRow)
+
+    moving.move(day, empty, now=NOW)
+
+    before = everything(just_started)
+    with pytest.raises(IntegrityError, match="moved"), just_started.write() as session:
+        session.execute(text("UPDATE post SET state = 'judged' WHERE id = (SELECT min(id) FROM post)"))
+    with pytest.raises(IntegrityError, match="moved"), just_started.write() as session:
+        session.execute(text("DELETE FROM conversation"))
+    with pytest.raises(IntegrityError, match="moved"):
+        profile(just_started, "new-shop")
+    with pytest.raises(Conflict, match="moved to postgresql"), just_started.write() as session:
+        control.beat(session, name="here:1", parts="poll", started_at=NOW, at=NOW, model=None)
+    assert everything(just_started) == before == everything(empty)
+    just_started.close()
+    for opens in (schema.require_current, build.prepare_database):
+        with pytest.raises(Conflict, match=r"moved to postgresql\+psycopg://postgres@.*\[database\] url") as told:
+            opens(day)
+        assert str(empty.url.password) not in str(told.value)
+
+
+def test_it_looks_for_daemons_when_nobody_else_can_write_any_more(day: Database, empty: Database) -> None:
+
+    def somebody_lives() -> None:
+        late = sqlite3.connect(str(day.path), timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            late.execute("UPDATE daemon SET parts = 'poll'")
+        late.close()
+        raise Conflict("a daemon works on this database.")
+
+    with pytest.raises(Conflict, match="a daemon works"):
+        moving.move(day, empty, now=NOW, still_idle=somebody_lives)
+
+    assert tables_of(empty) == []
+    schema.require_current(day)
+    profile(day, "new-shop")
+
+
+class BreaksOff(Database):
+    """Its server is lost around the commit, ``late``: just after it."""
+
+    def __init__(self, database: Database, *, late: bool) -> None:
+        super().__init__(database.url.render_as_string(hide_password=False))
+        self.late = late
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+            if not self.late:
+                raise ServerAway("the database server cannot be reached.")
+        raise ServerAway("the database server cannot be reached.")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_move_that_breaks_off_at_its_last_step_is_repeated(day: Database, empty: Database, late: bool) -> None:
+    """Nobody knows then which side has it, so nobody may go on with the old one."""
+    target = BreaksOff(empty, late=late)
+
+    with pytest.raises(StoreError, match=r"at its last step.*Repeat it"):
+        moving.move(day, target, now=NOW)
+
+    target.close()
+    with pytest.raises(Conflict, match="moved to"):
+        schema.require_current(day)
+    assert bool(tables_of(empty)) == late
+    moved = moving.move(day, empty, now=NOW)
+    assert everything(day) == everything(empty)
+    assert {item.table: item.rows for item in moved} == {name: len(lines) for name, lines in everything(day).items()}
+
+
+def test_what_was_changed_there_since_is_not_taken_for_the_same(day: Database, empty: Database) -> None:
+    moving.move(day, empty, now=NOW)
+    profile(empty, "new-shop")
+
+    with pytest.raises(Conflict, match="not empty"):
+        moving.move(day, empty, now=NOW)
+
+
+def test_an_old_file_without_room_for_the_mark_keeps_the_desk(day: Database, empty: Database) -> None:
+    """Nothing is there then, and the desk goes on here."""
+    with day.engine.connect() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+    event.listen(day.engine, "connect", lambda raw, record: raw.execute(f"PRAGMA max_page_count={pages}"))
+    day.engine.dispose()
+
+    with pytest.raises(StoreError, match=r"day\.db: .*cannot be marked as moved"):
+        moving.move(day, empty, now=NOW)
+
+    assert tables_of(empty) == []
+    schema.require_current(day)
 
 
 def in_the_air(database: Database) -> int:
@@ -256,6 +362,38 @@ def test_the_command_moves_everything_and_says_what_to_write_next(
     build.prepare_database(database)
     assert build.open_credentials(settings, database).load(name)["access_token"] == token
     database.close()
+
+
+def test_the_command_says_what_becomes_of_the_old_file(social: Social, shop: Path, empty: Database) -> None:
+    social("db", "upgrade")
+    done = social("db", "migrate-to", empty.url.render_as_string(hide_password=False))
+
+    assert f"delete it, and its copies: {shop}/var/shop.db" in done.out
+    refused = social("run")
+    assert refused.code == 8
+    assert "moved to postgresql+psycopg://postgres@" in refused.err
+    assert str(empty.url.password) not in refused.err
+
+
+def test_the_command_refuses_a_password_behind_the_question_mark(social: Social, shop: Path) -> None:
+    social("db", "upgrade")
+    for command in (["migrate-to"], ["restore", "copy.dump", "--yes", "--previous"]):
+        done = social("db", *command, "postgresql://desk@127.0.0.1:9/desk?password=open-sesame")
+        assert done.code == (3 if command == ["migrate-to"] else 2)
+        assert "open-sesame" not in done.out + done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_key_that_root_moves_belongs_to_whom_it_did(social: Social, shop: Path, empty: Database) -> None:
+    sealed(shop)
+    os.chown(shop / "var" / "shop.key", 4711, 4712)
+
+    assert social("db", "migrate-to", empty.url.render_as_string(hide_password=False)).code == 0
+
+    found = (shop / "dyzur.key").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (4711, 4712, 0o600)
+    assert (shop / "dyzur.key").read_bytes() == (shop / "var" / "shop.key").read_bytes()
+    assert [path.name for path in shop.glob(".*key*")] == []
 
 
 def test_the_command_tells_scripts_what_it_moved(social: Social, shop: Path, empty: Database) -> None:

@@ -39,6 +39,9 @@ from tests.fakes import FakeConnector
 
 NOW = at("2026-11-20 10:00")
 TREE = Path(__file__).parents[2]
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+#: Numbers of a user and a group that the desk runs as.
+DESK = (4711, 4712)
 
 
 def sound(file: Path) -> int:
@@ -100,24 +103,24 @@ def test_a_copy_made_while_somebody_writes_is_whole(new_database: Callable[[], D
 
 
 def test_a_kill_in_the_midst_leaves_no_half_copy(database: Database, tmp_path: Path) -> None:
-    """Killed at eight moments around the copying: what bears a copy's name is whole."""
+    """Killed at eight moments around the copying, and once by itself while SQLite copies: what bears a copy's name is whole."""
     shop = profile(database)
     page = [post("x" * 2000, when=NOW, native_id=f"n{number}") for number in range(3000)]
     remembered(database, shop, *page)
     folder = tmp_path / "copies"
     folder.mkdir()
     program = (
-        "import sys; from pathlib import Path; from social import clock; from social.store import copies\n"
+        "import os, signal, sys; from pathlib import Path; from social import clock; from social.store import copies\n"
         "from social.store.session import Database\n"
         f"database = Database('sqlite:///{database.path}')\n"
+        "stop = (lambda: os.kill(os.getpid(), signal.SIGKILL)) if sys.argv[1] == 'dies' else lambda: False\n"
         "print('ready', flush=True)\n"
-        "made = copies.backup_sqlite(database, label=sys.argv[1], now=clock.machine_now(), folder=Path(sys.argv[2]))\n"
-        "print('done', flush=True)\n"
+        "now, folder = clock.machine_now(), Path(sys.argv[2])\n"
+        "made = copies.backup_sqlite(database, label=sys.argv[1], now=now, folder=folder, stop=stop)\n"
     )
-    finished = 0
-    for number in range(8):
+    for number in (*range(8), None):
         process = subprocess.Popen(
-            [sys.executable, "-c", program, f"k{number}", str(folder)],
+            [sys.executable, "-c", program, "dies" if number is None else f"k{number}", str(folder)],
             env=environment(),
             cwd=TREE,
             stdout=subprocess.PIPE,
@@ -125,14 +128,16 @@ def test_a_kill_in_the_midst_leaves_no_half_copy(database: Database, tmp_path: P
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        threading.Event().wait(0.006 * number**1.7)
-        process.kill()
-        finished += "done" in process.stdout.read()
-        process.wait()
+        if number is None:
+            assert process.wait(60) == -signal.SIGKILL
+        else:
+            threading.Event().wait(0.006 * number**1.7)
+            process.kill()
+            process.wait()
         process.stdout.close()
         for made in folder.glob("*.db"):
             assert sound(made) == 3000
-    assert finished < 8  # some were killed in time
+    assert list(folder.glob(".*-dies-*.part"))  # killed half written, and nobody takes it for a copy
     later = clock.machine_now() + timedelta(days=3)
     assert copies.backup_sqlite(database, label="next", now=later, folder=folder) is not None
     assert list(folder.glob(".*")) == []  # the next one sweeps up what was left
@@ -152,6 +157,28 @@ def test_a_full_or_closed_folder_is_told_in_a_sentence(database: Database, tmp_p
 
     with pytest.raises(StoreError, match="the backup failed"):
         copies.backup_sqlite(database, label="x", now=NOW, folder=tmp_path / "file" / "inside")
+
+
+def test_it_sweeps_up_its_own_leavings_and_nobody_elses(database: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    assert database.path is not None
+    stem = database.path.stem
+    ours = [f".{stem}-backup-20261101T100000.db.0123456789ab.part", f".{database.path.name}.0123456789ab.part-journal"]
+    theirs = [
+        ".film.mkv.partial",
+        ".film.mkv.part",
+        ".other.db.0123456789ab.part",
+        f".{stem}.notes.0123456789ab.part",
+        f".{database.path.name}.0123456789ab.partial",
+    ]
+    for name in ours + theirs:
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (0, 0))
+
+    backed_up(database, folder)
+
+    assert {path.name for path in folder.iterdir() if path.name.startswith(".")} == set(theirs)
 
 
 # --- daily ---------------------------------------------------------------------------------------------------------------
@@ -231,6 +258,44 @@ def test_it_goes_back_to_the_copy_and_keeps_the_present_aside(database: Database
     assert sound(database.path) == 1
     assert [row.verb for row in rows(Database(f"sqlite:///{database.path}"), EventRow)][-1] == "restored a backup"
     assert sound(copy) == 1  # the copy itself is untouched
+
+
+def owner(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
+@only_root
+def test_what_root_restores_belongs_to_whom_the_database_did(database: Database, tmp_path: Path) -> None:
+    profile(database)
+    copy = backed_up(database, tmp_path / "copies")
+    database.close()
+    assert database.path is not None
+    os.chown(database.path, *DESK)
+
+    done = restore(database, copy)
+
+    assert owner(database.path) == DESK
+    assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
+    assert done.aside is not None
+    assert owner(done.aside) == DESK
+
+
+@only_root
+def test_what_root_restores_on_a_new_machine_belongs_to_whom_the_folder_does(
+    database: Database, tmp_path: Path
+) -> None:
+    profile(database)
+    copy = backed_up(database, tmp_path / "copies")
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, *DESK)
+    place = home / "var" / "desk" / "dyzur.db"
+    machine = clock.machine_now()
+
+    restoring.restore_sqlite(place, copy, by=MAREK, machine=machine, now=NOW)
+
+    assert {owner(path) for path in (place, place.parent, place.parent.parent)} == {DESK}
 
 
 def test_it_waits_for_the_daemon_to_stop(database: Database, tmp_path: Path) -> None:
@@ -514,6 +579,8 @@ def test_postgresql_is_copied_by_its_own_tool_and_restored_into_an_empty_databas
         postgres_tools.restore(postgres, made)
     target = empty_beside(postgres)
     postgres_tools.restore(target, made)
+    with target.write() as session:
+        schema.finished(session)  # what the whole restore says at its end
     with target.read() as session:
         assert list(session.execute(select(c(PostRow).text)).scalars()) == ["Zażółć."]
     assert schema.differences(target) == []

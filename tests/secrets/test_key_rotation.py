@@ -227,6 +227,44 @@ def test_several_machines_go_in_steps_and_nobody_is_ever_shut_out(store_database
     assert all_readable(store_database, folder)
 
 
+def test_a_link_to_a_shared_key_file_stays_one(store_database: Database, folder: Path) -> None:
+    renew_all(store_database, folder)
+    link, shared = folder / "dyzur.key", folder / "mount" / "shared.key"
+    shared.parent.mkdir()
+    link.rename(shared)
+    link.symlink_to(Path("mount") / "shared.key")
+    first = shared.read_bytes()
+
+    for step in ("add", "seal", "drop"):
+        getattr(rotation(store_database, folder), step)()
+        assert link.is_symlink()
+        assert all_readable(store_database, folder)
+
+    assert shared.read_bytes() != first
+    assert len(shared.read_bytes().split()) == 1
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o600
+    assert [path.name for path in shared.parent.iterdir()] == ["shared.key"]
+
+
+def test_a_key_file_that_cannot_be_replaced_leaves_no_half_written_one(folder: Path) -> None:
+    key = KeyFile(folder / "dyzur.key")
+    (folder / "dyzur.key").mkdir()
+
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        key.replace([Fernet.generate_key()])
+
+    assert sorted(path.name for path in folder.iterdir()) == ["dyzur.key", "secrets"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_first_key_that_root_makes_belongs_to_whom_its_folder_does(folder: Path) -> None:
+    os.chown(folder, 4711, 4712)
+    KeyFile(folder / "dyzur.key").cipher(make=True)
+
+    found = (folder / "dyzur.key").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (4711, 4712, 0o600)
+
+
 def test_it_refuses_to_bury_what_no_key_opens(database: Database, folder: Path) -> None:
     renew_all(database, folder)
     key = folder / "dyzur.key"

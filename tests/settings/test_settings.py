@@ -238,6 +238,30 @@ def test_it_refuses_a_password_in_the_database_url_of_the_file_but_not_of_the_en
     assert read(SHOP, DYZUR_DATABASE__URL=url).database.url == url
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://desk@127.0.0.1/desk?sslmode=require&password=hunter2",
+        "postgresql+psycopg://desk@127.0.0.1/desk?pass%77ord=hunter2",
+        "postgresql+psycopg://desk@127.0.0.1/desk?PASSWD=hunter2",
+        "postgresql+psycopg://desk@127.0.0.1/desk?sslpassword=hunter2",
+        "postgresql+psycopg://desk:hunter2/more@127.0.0.1/desk",
+        "postgresql+psycopg://desk:hunter2#more@127.0.0.1/desk",
+    ],
+)
+def test_it_finds_a_password_wherever_a_database_url_takes_one(url: str) -> None:
+    told = refusal(SHOP.replace("sqlite:///var/shop.db", url))
+
+    assert "shop.toml:2: database.url: a secret must never stand in this file" in told
+    assert "hunter2" not in told
+
+
+def test_a_database_url_may_name_files_and_options() -> None:
+    url = "postgresql+psycopg://desk@127.0.0.1:5432/desk?passfile=/etc/pgpass&sslkey=/etc/key&sslmode=require"
+
+    assert read(SHOP.replace("sqlite:///var/shop.db", url)).database.url == url
+
+
 # --- the environment ---------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from social.domain.errors import ConfigurationError, StoreError
+from social.redaction import redact
 from social.store import posts, schema
 from social.store.session import Database
 from social.store.tables import PostRow, Table
@@ -139,6 +141,61 @@ def test_it_never_tells_a_databases_password() -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught, database.read() as session:
         session.execute(text("SELECT 1"))
     assert "open-sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["password", "PASSWORD", "pass%77ord", "passwd", "sslpassword"])
+def test_it_refuses_a_password_where_nothing_hides_it_and_does_not_repeat_it(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[database\] url: .*PGPASSWORD") as caught:
+        Database(f"postgresql+psycopg://desk@127.0.0.1:9/none?connect_timeout=1&{name}=open-sesame")
+    assert "open-sesame" not in str(caught.value)
+    assert redact("it was open-sesame") == "it was ***"
+
+
+def test_an_address_may_name_a_file_that_holds_the_password() -> None:
+    Database("postgresql+psycopg://desk@127.0.0.1:9/none?passfile=/etc/dyzur/pgpass&sslkey=/etc/dyzur/key").close()
+
+
+def test_a_new_database_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        database = Database(f"sqlite:///{tmp_path}/var/dyzur.db")
+        assert not (tmp_path / "var" / "dyzur.db").exists()  # only looked at so far
+        schema.upgrade(database, now=NOW)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {"dyzur.db": 0o600, "dyzur.db-wal": 0o600, "dyzur.db-shm": 0o600}
+    database.close()
+
+
+def test_a_link_leads_to_a_new_database_that_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "dyzur.db", tmp_path / "disk" / "real.db"
+    link.symlink_to(file)
+    database = Database(f"sqlite:///{link}")
+    schema.upgrade(database, now=NOW)
+    assert link.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    database.close()
+
+
+def test_a_database_that_is_there_keeps_its_mode(new_database: Callable[[], Database]) -> None:
+    database = new_database()
+    assert database.path is not None
+    database.path.chmod(0o640)
+    schema.check_integrity(database)
+    assert stat.S_IMODE(database.path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_belongs_to_whom_the_folder_does(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    database = Database(f"sqlite:///{tmp_path}/var/dyzur.db")
+    schema.upgrade(database, now=NOW)
+    made = [tmp_path / "var", *(tmp_path / "var").iterdir()]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(4711, 4712)}
+    assert len(made) == 4
+    database.close()
 
 
 def test_it_describes_a_damaged_file(new_database: Callable[[], Database], tmp_path: Path) -> None:
