@@ -83,20 +83,22 @@ def forget(
     with opened_store(config) as opened:
         author = _found(opened, network, who)
         with opened.database.read() as session:
+            erasure.check(session, author)
             preview = erasure.preview(session, author)
         say(_preview(preview))
         _agree(preview, yes)
         who_acts, now = acting(user), opened.clock.now()
-        changed = opened.database.step(
-            lambda session: erasure.forget(session, author, by=who_acts, reason=reason, now=now)
+        changed, mentioned = mentions.forget_everywhere(
+            opened.database, author, by=who_acts, reason=reason, now=now, pause=lambda: pause.wait(0.02)
         )
-        mentioned = mentions.scrub(opened.database, mentions.Names.of(author), pause=lambda: pause.wait(0.02))
         left = traces.sweep(opened.database)
         older = _older_copies(opened)
     if as_json:
         print_json({"rows": changed, "mentions": mentioned, "left": left, "older_copies": older})
         return
     print(f"Forgotten: {sum(changed.values())} rows lost their words, {mentioned} mentions elsewhere are gone.")
+    if author.erased:
+        say(f"They were forgotten before, so elsewhere it was searched for {who.strip()} alone.")
     if left:
         say(f"{left} Repeat the command when it is quieter.")
     if older:

@@ -573,7 +573,7 @@ class ForgottenRow(Table, table=True):
     __table_args__ = (UniqueConstraint("network", "digest"),)
     id: int | None = Field(default=None, primary_key=True)
     network: str
-    digest: str  # of the account's number, see social.store.tombstones
+    digest: str  # of the account's number, marked where they were let in again: see social.store.tombstones
     handle_digest: str | None = None
     forgotten_at: datetime = _time()
     forgotten_by: str

@@ -71,6 +71,27 @@ def test_forget_allow_and_the_list(social: Social, kept: Database, shop: Path) -
     assert social("author", "allow", "facebook", ANNA.native_id).code == 2
 
 
+def test_who_was_let_in_again_is_exported_and_forgotten_again(social: Social, kept: Database) -> None:
+    yes = ("--reason", "asked", "--yes")
+    assert social("author", "forget", "facebook", "anna.n", *yes).code == 0
+    assert social("author", "allow", "facebook", ANNA.native_id).code == 0
+    now = clock.machine_now()
+    account = profile(kept, "shop-page", brand="Shop", network="facebook", now=now)
+    remembered(kept, account, post("Tu znowu kanarek.", when=now))
+
+    exported = social("author", "export", "facebook", ANNA.native_id)
+    again = social("author", "forget", "facebook", ANNA.native_id, *yes)
+    remembered(kept, account, post("@anna.n pisała.", when=now, by=PIOTR))  # read in, but without her
+    once_more = social("author", "forget", "facebook", "@anna.n", *yes)
+
+    assert [row["text"] for row in exported.json["data"]["posts"]] == ["Tu znowu kanarek."]
+    assert again.code == 0, again.err
+    assert once_more.code == 0, once_more.err
+    assert once_more.out.endswith(" 0 mentions elsewhere are gone.\n")
+    assert "They were forgotten before, so elsewhere it was searched for @anna.n alone." in once_more.err
+    assert {row.text for row in rows(kept, PostRow)} == {"", "Dawno temu.", "[…] pisała."}
+
+
 @pytest.mark.parametrize(
     ("network", "who", "says"),
     [
