@@ -43,6 +43,10 @@ MAX_RAW = 16 * 1024
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 #: What a column of a database holds; a limit of a network's is far below.
 LARGEST_NUMBER = 2**31 - 1
+#: What the operating system said, and what an HTTP library puts before its own words.
+_OS_ERROR = re.compile(r"\[Errno -?\d+\] ([^\])]+)|\w+Error\(\d+, '([^']+)'\)")
+_LIBRARY = re.compile(r"^\w+\(host=[^)]*\): ")
+_RENEWS = "social connect --renew PROFILE"
 _IDENTIFIER = re.compile(r"[!-~]{1,1024}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
@@ -144,8 +148,18 @@ def stored_anew(context: ConnectorContext, required: Sequence[str], *, public: C
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-class Duplicate(Uncertain):
-    """The network says that these words stand there already. They may be our own first attempt, so this is no "no"."""
+def renewal(context: ConnectorContext, kind: str) -> str:
+    """The command that puts a new access in the place of a dead one."""
+    return f"social connect {kind} --renew {context.profile}"
+
+
+def unreached(request: str, host: str, said: str, *, connected: bool) -> str:
+    """A request that ended without an answer, for people. ``said`` is the library's: ``Plain(host='127.0.0.1', port=9):
+    Failed to establish a new connection: [Errno 111] Connection refused``."""
+    found = _OS_ERROR.search(said)
+    reason = next(filter(None, found.groups())) if found else _LIBRARY.sub("", said)
+    what = "gave no whole answer" if connected else "cannot be reached"
+    return f"{host} {what} ({reason.rstrip('.')}; {request})."
 
 
 def lost(what: str, *, publishes: bool, resource: str, next_step: str = "", over: bool = False) -> ConnectorError:
@@ -177,7 +191,7 @@ def failure(
     """
     said = sentence(f"the network answered {status}" + (f": {quoted(detail)}" if detail else ""))
     if status == 401:
-        return CredentialsExpired(said, resource=resource, next_step="Connect the profile again: social connect")
+        return CredentialsExpired(said, resource=resource, next_step=f"Renew its access: {_RENEWS}")
     if status in TOO_MANY:
         until = retry_after(headers.get("retry-after"), now=now)
         return RateLimited(said, until=until, scope=scope, resource=resource)
@@ -190,7 +204,7 @@ def failure(
         return CredentialsExpired(
             said,
             resource=resource,
-            next_step="Give the token the permission, and connect the profile again: social connect",
+            next_step=f"Give the token the permission, then: {_RENEWS}",
         )
     return Unreachable(said, resource=resource)
 

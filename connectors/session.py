@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from connectors.breaker import Breaker
-from connectors.kit import MAX_BODY, NetworkSettings, failure, http_date, lost, quoted
+from connectors.kit import MAX_BODY, NetworkSettings, failure, http_date, lost, quoted, unreached
 from social.clock import monotonic, too_late_to_leave
 from social.domain.errors import ConnectorError, Unreachable
 from social.ports import Clock
@@ -116,8 +116,9 @@ class NetworkSession(requests.Session):
 
     def _lost_in_transport(self, method: str, url: str, error: Exception, publishes: bool) -> ConnectorError:
         where = urlsplit(url)
-        told = f"{method} {where.path} at {where.netloc}: {type(error).__name__}: {_root(error)}"
-        return lost(told, publishes=publishes and not _never_left(error), resource=self._resource)
+        left, cure = not _never_left(error), "Check the network: social doctor"
+        told = unreached(f"{method} {where.path}", where.netloc, _root(error), connected=left)
+        return lost(told, publishes=publishes and left, resource=self._resource, next_step="" if left else cure)
 
     def _require_success(self, response: requests.Response, publishes: bool) -> None:
         if not 200 <= response.status_code < 300:

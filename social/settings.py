@@ -19,7 +19,16 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from social.domain.assessment import Flag, Urgency
 from social.domain.errors import ConfigurationError
@@ -75,6 +84,28 @@ def _credential_name(value: str) -> str:
             "secrets/NAME.toml (mode 0600) or the environment, and renew it, since it stood in a file"
         )
     return value
+
+
+def _plain_name(value: str) -> str:
+    """What stands on the command line and in addresses."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]*", value) is None:
+        raise ValueError(f"{value!r} must be small letters without accents, digits and dashes, such as shop-page")
+    return value
+
+
+def _language_code(value: str) -> str:
+    if re.fullmatch(r"[a-z]{2}", value) is None:
+        raise ValueError(f"{value!r} is not the code of a language; write two small letters, such as pl")
+    return value
+
+
+def _closed_day(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f'"{value}" is not a date; write it like 2026-12-31') from None
 
 
 def _existing_zone(value: str) -> str:
@@ -195,7 +226,7 @@ class BrandSettings(Section):
     """[[brands]]: who answers, in which languages, and when somebody is there."""
 
     name: str = Field(min_length=1, max_length=60, description="As customers know it; stands in the texts.")
-    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...] = Field(
+    languages: tuple[Annotated[str, AfterValidator(_language_code)], ...] = Field(
         min_length=1, description="Languages of the texts, the main one first: pl, en."
     )
     timezone: str = Field(description="IANA name such as Europe/Warsaw; no default, since a wrong one tells lies.")
@@ -203,7 +234,7 @@ class BrandSettings(Section):
         description='When people answer: mon-fri = ["09:00-17:00"]; several slots a day, over midnight allowed.'
     )
     holidays: str | None = Field(None, description="Country whose public holidays are closed days, such as PL.")
-    closed_dates: tuple[date, ...] = Field((), description="Own closed days.")
+    closed_dates: tuple[Annotated[date, BeforeValidator(_closed_day)], ...] = Field((), description="Own closed days.")
     open_dates: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description='Own hours on single days, over holidays too: "2026-12-24" = ["09:00-12:00"].'
     )
@@ -212,6 +243,13 @@ class BrandSettings(Section):
     @classmethod
     def _one_slot_may_be_a_string(cls, value: object) -> object:
         return _as_lists(value)
+
+    @field_validator("closed_dates", mode="before")
+    @classmethod
+    def _closed_dates_can_be_read(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            raise ValueError("write a list of dates, for example [2026-12-31]")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -249,9 +287,7 @@ class BrandSettings(Section):
 class ProfileSettings(Section):
     """[[profiles]]: one account of a brand on one network."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60, description="Your name for it: letters, digits, -."
-    )
+    name: str = Field(max_length=60, description="Your name for it: small letters, digits, -.")
     brand: str = Field(description="The name of one of [[brands]].")
     connector: str = Field(description="The network: see docs/networks.md for the kinds.")
     mode: ProfileMode = Field(
@@ -266,6 +302,11 @@ class ProfileSettings(Section):
     poll_every: Duration = Field(timedelta(seconds=60), description="How often the network is asked.")
     credential: str = Field(description="The NAME of a credential, never the token itself.")
     options: dict[str, Any] = Field(default_factory=dict, description="The connector's own options.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, value: str) -> str:
+        return _plain_name(value)
 
     @field_validator("poll_every")
     @classmethod
@@ -302,7 +343,6 @@ class OwnRuleSettings(Section):
     they find."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$",
         max_length=60,
         description="Stands beside every hit: small letters without accents, digits, -. Not the name of a shipped rule.",
     )
@@ -314,6 +354,11 @@ class OwnRuleSettings(Section):
     also: tuple[str, ...] = Field((), max_length=200, description="One of these must be in the text too.")
     unless: tuple[str, ...] = Field((), max_length=200, description="Where one of these is in the text, no hit.")
     beside: tuple[Flag, ...] = Field((), description="Only where another rule has set one of these flags.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, value: str) -> str:
+        return _plain_name(value)
 
     @model_validator(mode="after")
     def _does_something(self) -> OwnRuleSettings:

@@ -39,9 +39,11 @@ comes along runs the demo and explains its keys on the spot; `social init` write
   `[connectors.kind]`. Brands and profiles are set in the file only.
 - **Secrets never stand in the file.** A profile names a credential; its parts are looked for in this order, the later one
   wins: `NAME.toml` in `[secrets] directory` (mode 0600, refused where other users can read it), `DYZUR_SECRET_NAME__PART`
-  in the environment, and the file `NAME` in systemd's `$CREDENTIALS_DIRECTORY`. A token in `config.toml` is refused
-  without being repeated. What a network renews while the desk runs is kept encrypted in the database; its key lies in a
-  file of its own beside the database (`.key`). Keep a copy of it in another place than the copies of the database.
+  in the environment, and the file `NAME` in systemd's `$CREDENTIALS_DIRECTORY`. A network's credential that is renewed in
+  `NAME.toml` is used without a restart; the other two places are as they were when the desk started. A token in
+  `config.toml` is refused without being repeated. What a network renews while the desk runs is kept encrypted in the
+  database; its key lies in a file of its own beside the database (`.key`). Keep a copy of it in another place than the
+  copies of the database.
 """
 
 

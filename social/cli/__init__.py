@@ -95,7 +95,9 @@ def _guarded(verb: Verb, rest: list[str], *, debug: bool) -> int:
         if debug:
             raise
         if callable(told := getattr(error, "format_message", None)):  # Typer's own: wrong options and arguments
-            return _complain(f"{told()}\nSee: social {verb.name} --help", int(getattr(error, "exit_code", USAGE)))
+            context = getattr(error, "ctx", None)  # of the verb in the group, where it is known
+            name = context.command_path if context is not None else f"social {verb.name}"
+            return _complain(f"{told()}\nSee: {name} --help", int(getattr(error, "exit_code", USAGE)))
         return _complain(
             f"Something unexpected happened: {named(error)}\n"
             "This is a mistake in the program. The same command with --debug shows where.",

@@ -106,7 +106,7 @@ class _Run:
             before = backfills.find(session, self.live.id, since)
         for line in _estimated(estimate, self.live, since.astimezone(self.zone), before):
             say(line)
-        if ask and not _agreed():
+        if ask and not _agreed(paid=bool(estimate.price)):
             return None
         work = engine.begin(self.desk, self.live, since, self.desk.now())
         with _resumable():
@@ -204,11 +204,12 @@ def _end_line() -> None:
         say()
 
 
-def _agreed() -> bool:
+def _agreed(*, paid: bool) -> bool:
+    """What costs money is not begun by a thoughtless Enter."""
     from social.cli.asking import Asker
     from social.cli.connecting import words_in
 
-    return Asker(words=words_in("en")["say"], silent=False).choice("Read it", given=None, default=True)
+    return Asker(words=words_in("en")["say"], silent=False).choice("Read it", given=None, default=not paid)
 
 
 # --- for people --------------------------------------------------------------------------------------------------------

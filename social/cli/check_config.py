@@ -11,9 +11,9 @@ app = new_app()
 def check_config(config: Config = None, as_json: Json = False) -> None:
     """Name every mistake in config.toml, with its line.
 
-    Exit code 3 where the desk could not start with it. A credential that is not there yet is only a warning.
+    Exit code 3 where the desk could not start with it. A profile's credential that is not there yet is only a warning.
     """
-    from social.cli.inspection import credential_problems, problems_in
+    from social.cli.inspection import credential_problems, notify_problems, problems_in
     from social.domain.errors import ConfigurationError
     from social.engine.rules import rule_doubts
     from social.settings import Settings, load_settings
@@ -24,6 +24,7 @@ def check_config(config: Config = None, as_json: Json = False) -> None:
     try:
         settings = load_settings(config)
         problems = problems_in(settings)
+        problems = problems or notify_problems(settings)
     except ConfigurationError as error:
         if not as_json:
             raise

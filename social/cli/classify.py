@@ -53,6 +53,7 @@ def classify(
     """
     from social.cli import logs
     from social.domain.assessment import TextToAssess
+    from social.domain.errors import UsageError
     from social.engine.build import load_judge
     from social.settings import load_settings
 
@@ -63,7 +64,10 @@ def classify(
         judged = _judge(judge, [TextToAssess(text=text, language_hint=language, before=before)], why=why)[0]
         print_json(_described(None, judged)) if as_json else print(_for_people(judged))
         return
-    broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language, why=why)
+    read, broken = _classify_lines(judge, sys.stdin.buffer, batch=settings.triage.batch, hint=language, why=why)
+    if not read:
+        next_step = 'Pipe in one line a text, such as {"text": "Where is my parcel?"}'
+        raise UsageError("nothing came from standard input.", next_step=next_step)
     if broken:
         say(f"{broken} of the lines could not be used; each says why in its place.")
         raise typer.Exit(_BROKEN_INPUT)
@@ -79,8 +83,8 @@ def _judge(judge: Classifier, texts: list[TextToAssess], *, why: bool) -> list[A
 
 def _classify_lines(
     judge: Classifier, lines: Iterable[bytes], *, batch: int, hint: str | None, why: bool = False
-) -> int:
-    """Write one line for each line read; returns how many could not be used."""
+) -> tuple[int, int]:
+    """Write one line for each line read; returns how many that were, and how many of them could not be used."""
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
     broken = done = 0
     progress = sys.stderr.isatty()
@@ -100,7 +104,7 @@ def _classify_lines(
             print(f"\r{done} judged", end="", file=sys.stderr, flush=True)
     if progress and done:
         say()
-    return broken
+    return done, broken
 
 
 class _Usable:

@@ -43,13 +43,34 @@ def new_app(**options: Any) -> typer.Typer:
 
 
 def acting(name: str | None) -> str:
-    """``--as``, or who is logged in on this machine."""
-    if name:
-        return name
+    """``--as``, or who is logged in on this machine. Raises ``UsageError`` for the names of what acts by itself: in the
+    journal nobody could tell them apart."""
+    from social.domain.errors import UsageError
+    from social.store.users import RESERVED_NAMES
+
+    who = name or _login()
+    if not who.strip() or len(who.strip()) > 60 or not who.isprintable() or who.strip().casefold() in RESERVED_NAMES:
+        raise UsageError(f"{who!r} cannot be a person's name.", next_step="Say who you are: --as anna")
+    return who
+
+
+def _login() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container without an entry for its user
         return "operator"
+
+
+def text_given(text: str) -> str:
+    """``-`` stands for standard input, as in other programs. Raises ``UsageError`` where nothing comes."""
+    from social.domain.errors import UsageError
+
+    if text != "-":
+        return text
+    read = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+    if not read:
+        raise UsageError("nothing came from standard input.", next_step="Pipe a text in, or write it in place of -.")
+    return read
 
 
 def print_json(value: object, *, pretty: bool = True) -> None:

@@ -12,10 +12,12 @@ from social.cli.asking import Asker, spoken_language
 from social.cli.command import Config, Json, columns, new_app, print_json, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from social.cli.connecting import Connected, Place, Setup
     from social.domain.post import ProfileMode
-    from social.ports import SetupForm
-    from social.settings import Settings
+    from social.ports import Ask, SetupForm
+    from social.settings import ProfileSettings, Settings
 
 app = new_app()
 
@@ -42,6 +44,10 @@ def connect(
         bool | None,
         typer.Option("--closed-notice/--no-closed-notice", help="Outside hours, say when the team is back."),
     ] = None,
+    renew: Annotated[
+        str | None,
+        typer.Option(metavar="PROFILE", help="A new access for a profile that is there; nothing else changes."),
+    ] = None,
     secret_from_stdin: Annotated[
         bool,
         typer.Option("--secret-from-stdin", help="Ask nothing: secrets come in, one a line, in the guide's order."),
@@ -55,7 +61,7 @@ def connect(
 
     Says which account and app to make, keeps the secret in a file that only its owner can read, shows who it is, what it
     may do and until when, the latest posts and what a month will cost, and adds the profile to config.toml. A secret never
-    stands on the command line.
+    stands on the command line. An access that ended is renewed: social connect NETWORK --renew PROFILE
     """
     from connectors import registry
     from connectors import setup as guides
@@ -65,11 +71,18 @@ def connect(
     from social.settings import ClockMode
 
     spoken = spoken_language(language)
-    if kind is None:
+    if kind is None and renew is None:
         _list_networks(spoken, as_json=as_json)
         return
-    connector = registry.load(kind)
+    if kind is not None:
+        registry.load(kind)  # an unknown one is told before anything else
     settings, file = own_settings(config)
+    profile = None
+    if renew is not None:
+        profile = _to_renew(settings, file, kind, renew)
+        kind = profile.connector
+        _require_alone(name=name, brand=brand, confirm=confirm, closed_notice=closed_notice, print=printed or None)
+    connector = registry.load(kind or "")
     real = settings.clock.mode is ClockMode.REAL
     words = connecting.words_in(spoken)
     prepared = connecting.Setup(
@@ -86,19 +99,68 @@ def connect(
         polish=spoken == "pl",
     )
     _require_known(connector.setup, confirm or [])
-    if not printed:
+    if profile is not None:
+        _require_alone(option=[ask.name for ask in _options_of(connector.setup) if ask.name in prepared.given.options])
+    where = None if profile is None else connecting.place_of(prepared, profile)
+    if not printed and not (where and where.renews):
         require_writable(file)
     if not secret_from_stdin:
         _show_guide(prepared)
-    where = connecting.place(prepared)
+    if where is None:
+        where = connecting.place(prepared)
     if where.existing is not None:
-        say(words["say"]["adopted"].format(name=where.name))
+        say(words["say"]["renewing" if where.renews else "adopted"].format(name=where.name))
     connected = connecting.connect(prepared, where)
     try:
-        _finish(prepared, where, connected, confirm or [], closed_notice, printed=printed, as_json=as_json)
+        if where.renews:
+            _put_in_place(prepared, where, connected, as_json=as_json)
+        else:
+            _finish(prepared, where, connected, confirm or [], closed_notice, printed=printed, as_json=as_json)
     except BaseException:
         connected.secret.remove()
         raise
+
+
+def _to_renew(settings: Settings, file: Path, kind: str | None, name: str) -> ProfileSettings:
+    from social.cli.connecting import renewal
+
+    found = settings.profile(name)
+    if found is None:
+        known = [profile.name for profile in settings.profiles if kind in (None, profile.connector)]
+        told = f"config.toml has no profile {name!r}; there are: {', '.join(known) or 'none of this network'}"
+        raise typer.BadParameter(told, param_hint="--renew")
+    if kind not in (None, found.connector):
+        raise typer.BadParameter(
+            f"{name} is a profile of {found.connector}: {renewal(file, found)}", param_hint="--renew"
+        )
+    return found
+
+
+def _require_alone(**given: object) -> None:
+    """``--renew`` changes nothing in config.toml: what would do that must not be taken silently."""
+    for key, value in given.items():
+        if value is not None and value != []:
+            option = f"--{key.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} changes the profile, --renew only its access: leave one out")
+
+
+def _put_in_place(setup: Setup, where: Place, connected: Connected, *, as_json: bool) -> None:
+    """The proof, then the new access in the place of the old one."""
+    from zoneinfo import ZoneInfo
+
+    from social.cli import proof
+
+    assert where.existing is not None
+    if not as_json:
+        zone = ZoneInfo(setup.settings.brand(where.brand).timezone)
+        print(
+            proof.as_text(connected.proof, setup.guide, setup.words["proof"], zone=zone, polish=setup.polish),
+            flush=True,
+        )
+    connected.secret.take_place_of(where.secret)
+    if as_json:
+        print_json(_json(setup, where, connected, where.existing.mode, None))
+    say(setup.words["say"]["renewed"].format(name=where.name, file=where.secret))
 
 
 def _list_networks(language: str, *, as_json: bool) -> None:
@@ -143,6 +205,12 @@ def _public_answers(form: SetupForm, given: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"write KEY=VALUE; the keys are: {known}", param_hint="--option")
         answers[key] = value
     return answers
+
+
+def _options_of(form: SetupForm) -> list[Ask]:
+    from social.ports import Goes
+
+    return [ask for ask in form.asks if ask.goes is Goes.OPTION]
 
 
 def _require_known(form: SetupForm, confirmed: Sequence[str]) -> None:
@@ -250,7 +318,8 @@ def _json(setup: Setup, where: Place, connected: Connected, mode: ProfileMode, t
         "network": setup.connector.kind,
         "mode": mode,
         "config": setup.config,
-        "written": table is None,
+        "written": table is None and not where.renews,
+        "renewed": where.renews,
         "table": table,
         "secret_file": connected.secret.path,
         **proof.as_json(connected.proof),

@@ -3,6 +3,7 @@ file. Knows no network: each declares its questions (``Connector.setup``) and br
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 from connectors.setup import Guide
 from social.cli.asking import Asker
 from social.cli.command import say
-from social.cli.config_file import with_value
+from social.cli.config_file import called, with_value
 from social.cli.init import option_check
 from social.cli.proof import Proof, prove
 from social.cli.secret_file import SecretFile
@@ -28,6 +29,7 @@ from social.cli.wording import printable
 from social.domain.errors import ConfigurationError, ConnectorError, CredentialsExpired, RateLimited, Unreachable
 from social.domain.post import ProfileMode
 from social.ports import Access, Ask, Clock, Connector, ConnectorContext, Goes, Secrets, SetupContext, SetupProblem
+from social.secrets import configured_parts, environment_name
 from social.settings import ProfileSettings, Settings, load_settings
 
 Words = Mapping[str, Mapping[str, Any]]
@@ -45,12 +47,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the profile will stand. ``existing``: it stands in the file already, without its access."""
+    """Where the profile will stand. ``existing``: it stands in the file already, without its access or (``renews``) with
+    one that is to be replaced. ``account_id``: whose it is, as the desk knows it."""
 
     name: str
     brand: str
     secret: Path
     existing: ProfileSettings | None = None
+    renews: bool = False
+    account_id: str | None = None
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -118,8 +123,10 @@ def place(setup: Setup) -> Place:
         existing = settings.profile(text)
         credential = existing.credential if existing else text
         secret = settings.path(settings.secrets.directory) / f"{credential}.toml"
-        if existing is not None and (existing.connector != setup.connector.kind or secret.exists()):
+        if existing is not None and existing.connector != setup.connector.kind:
             raise ValueError(setup.wrong("name_taken", name=text))
+        if existing is not None and secret.exists():
+            raise ValueError(setup.wrong("name_connected", name=text, renewal=renewal(setup.config, existing)))
         if secret.exists():
             raise ValueError(setup.wrong("secret_there", file=secret))
         return Place(name=text, brand=existing.brand if existing else brand, secret=secret, existing=existing)
@@ -133,13 +140,61 @@ def place(setup: Setup) -> Place:
     return found
 
 
+def place_of(setup: Setup, existing: ProfileSettings) -> Place:
+    """The profile whose access is renewed, or, where that is not there at all, completed."""
+    settings, name = setup.settings, existing.credential
+    _require_own_file(name)
+    secret = settings.path(settings.secrets.directory) / f"{name}.toml"
+    return Place(
+        name=existing.name,
+        brand=existing.brand,
+        secret=secret,
+        existing=existing,
+        renews=secret.exists(),
+        account_id=_known_account(settings, existing),
+    )
+
+
+def renewal(config: Path, profile: ProfileSettings) -> str:
+    return f"{called(config)} connect {profile.connector} --renew {profile.name}"
+
+
+def _require_own_file(name: str) -> None:
+    """A part from elsewhere wins over the file: to renew that would change nothing."""
+    prefix = environment_name(name, "")
+    found = next((key for key in os.environ if key.startswith(prefix)), None)
+    if found is not None:
+        raise ConfigurationError(
+            f"the credential {name!r} comes from the environment, which wins over its file.",
+            resource=found,
+            next_step="Put the new one there and start the desk again, or unset it first.",
+        )
+
+
+def _known_account(settings: Settings, profile: ProfileSettings) -> str | None:
+    from social.cli.opening import opened_for_a_look
+    from social.store import profiles
+
+    with opened_for_a_look(settings.source) as opened, opened.database.read() as session:
+        found = profiles.by_name(session, profile.name)
+    return found.account_id if found is not None and found.network == profile.connector else None
+
+
+def _parts_before(setup: Setup, where: Place) -> Mapping[str, str]:
+    """What is no secret is proposed again (the number of an app)."""
+    try:
+        return configured_parts(where.secret.stem, directory=where.secret.parent) if where.renews else {}
+    except ConfigurationError:
+        return {}  # nobody but us may be able to read it, which is what the new one mends
+
+
 # --- the access --------------------------------------------------------------------------------------------------------
 
 
 def connect(setup: Setup, where: Place) -> Connected:
     """Ask and try until it works; whoever cannot be asked is told why it does not. Whatever does not work leaves no
     secret behind."""
-    answers = Answers()
+    answers = Answers(before=_parts_before(setup, where))
     while True:
         _ask_all(setup, where, answers)
         say(setup.words["say"]["trying"].format(network=setup.connector.label))
@@ -150,7 +205,7 @@ def connect(setup: Setup, where: Place) -> Connected:
             if setup.asker.silent or not setup.asker.choice(setup.words["ask"]["again"], given=None, default=True):
                 raise typer.Exit(error.exit_code) from None
             if not isinstance(error, Unreachable | RateLimited):
-                answers = Answers(before=answers.shown)
+                answers = Answers(before={**answers.before, **answers.shown})
 
 
 def _ask_all(setup: Setup, where: Place, answers: Answers) -> None:
@@ -158,6 +213,8 @@ def _ask_all(setup: Setup, where: Place, answers: Answers) -> None:
         question = setup.guide.ask.get(ask.name, ask.name)
         if ask.hidden and ask.name not in answers.hidden:
             answers.hidden[ask.name] = _whole(setup, f"{question} ({setup.words['say']['hidden']})")
+        elif where.renews and ask.goes is Goes.OPTION:
+            answers.shown[ask.name] = str(where.options.get(ask.name, ""))  # config.toml stays as it is
         elif not ask.hidden and ask.name not in answers.shown:
             proposed = answers.before.get(ask.name, where.options.get(ask.name))
             answers.shown[ask.name] = _shown(setup, ask, question, proposed)
@@ -197,7 +254,11 @@ def _tried(setup: Setup, where: Place, answers: Answers) -> Connected:
     context = SetupContext(answers=answers.shown, secrets=Secrets(answers.hidden), settings=table, clock=setup.clock)
     access = _picked(setup, where, connector.accesses(context))
     options = coerced(connector.Options, {**where.options, **access.options})
-    secret = SecretFile(where.secret, access.credential)
+    # until it has proven itself, beside the one that it renews
+    file = where.secret.with_name(f".{where.secret.name}.new") if where.renews else where.secret
+    if where.renews:
+        file.unlink(missing_ok=True)  # of a try that was cut short
+    secret = SecretFile(file, access.credential)
     secret.create(like=setup.config)
     try:
         opened = connector.open(
@@ -215,6 +276,7 @@ def _tried(setup: Setup, where: Place, answers: Answers) -> Connected:
         finally:
             opened.close()
         _require_enough(setup, proof)
+        _require_same_account(setup, where, proof)
     except BaseException:
         secret.remove()
         raise
@@ -228,6 +290,16 @@ def _require_enough(setup: Setup, proof: Proof) -> None:
     if found.missing:
         missing = ", ".join(found.missing)
         raise SetupProblem("", setup.wrong("missing", missing=missing))
+
+
+def _require_same_account(setup: Setup, where: Place, proof: Proof) -> None:
+    identity = proof.inspection.identity
+    if where.account_id not in (None, identity.native_id):
+        found = f"@{identity.handle}" if identity.handle else identity.display_name
+        account = f"{found} ({identity.native_id})" if found else identity.native_id
+        raise SetupProblem(
+            "", setup.wrong("other_account", account=printable(account), name=where.name, known=where.account_id)
+        )
 
 
 def _picked(setup: Setup, where: Place, accesses: Sequence[Access]) -> Access:

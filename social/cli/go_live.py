@@ -198,7 +198,8 @@ def _checks(opened: Opened, chosen: ProfileSettings, connector: type[Connector])
     checks = [Check(OK, f"the credential works: {connector.label}, {account}")]
     checks += [Check(ERROR, words.problems.get(key, key)) for key in found.problems]
     if found.missing:
-        checks.append(Check(ERROR, f"the credential lacks {', '.join(found.missing)}: connect the profile again"))
+        lacks = f"the credential lacks {', '.join(found.missing)}"
+        checks.append(Check(ERROR, f"{lacks}: social connect {chosen.connector} --renew {chosen.name}"))
     elif found.granted is not None:
         checks.append(Check(OK, f"it may do all that is needed ({', '.join(found.needed)})"))
     if found.expires_at is not None:

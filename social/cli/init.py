@@ -42,11 +42,14 @@ def init(
         typer.Option("--closed-notice/--no-closed-notice", help="Outside hours, say when the team is back."),
     ] = None,
     dry_run: Annotated[bool | None, typer.Option("--dry-run/--live", help="Send nothing automatic at first.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not given takes its default.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: what is not given takes its default, if it has one.")
+    ] = False,
 ) -> None:
     """Ask a few questions and write a commented config.toml.
 
-    Never overwrites a file. For scripts: --yes and --brand, the rest as options.
+    Never overwrites a file. For scripts: --yes with --brand, --network, --option for what that network cannot do without
+    (as it says by itself), and --timezone where this machine runs on UTC; the rest has defaults.
     """
     from social.domain.errors import Conflict
     from social.settings import DEFAULT_CONFIG
@@ -114,6 +117,7 @@ def _answers(asker: Asker, words: Words, given: _Given, spoken: str) -> Answers:
     holidays = ask("holidays", given.holidays, "PL" if spoken == "pl" else NOTHING, country)
     said = None if given.networks is None else ",".join(given.networks)
     kinds = ask("networks", said, ",".join(registry.kinds()), networks)
+    _require_known_options(kinds, given.options)
     chosen = tuple(NetworkAnswer(kind=kind, options=_options(asker, words, kind, given.options)) for kind in kinds)
     return Answers(
         brand=brand,
@@ -126,6 +130,17 @@ def _answers(asker: Asker, words: Words, given: _Given, spoken: str) -> Answers:
         closed_notice=asker.choice(words.ask["closed_notice"], given=given.closed_notice, default=True),
         dry_run=asker.choice(words.ask["mode"], given=given.dry_run, default=True),
     )
+
+
+def _require_known_options(kinds: Sequence[str], given: Sequence[str]) -> None:
+    """One that nobody asks for would be lost without a word."""
+    from connectors import registry
+
+    known = [f"{kind}.{key}" for kind in kinds for key in registry.load(kind).Options.model_fields]
+    unknown = [key for key, _ in map(_split, given) if key not in known]
+    if unknown:
+        told = f"nothing is called {unknown[0]!r} on the networks {', '.join(kinds)}; known: {', '.join(known) or 'nothing'}"
+        raise typer.BadParameter(told, param_hint="--option")
 
 
 def _options(asker: Asker, words: Words, kind: str, given: Sequence[str]) -> Mapping[str, Any]:
@@ -261,4 +276,6 @@ def _tell_next_steps(target: Path, answers: Answers, words: Words) -> None:
         say(f"  {program} {verb}")
     if answers.dry_run:
         say()
-        say(words.say["dry_run"].format(file=target))
+        say(words.say["dry_run"])
+        for network in answers.networks:
+            say(f"  {program} go-live {answers.profile_name(network)}")

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors import registry
 from responders import compose
 from social.domain.errors import ConfigurationError
 from social.engine.calendars import calendar_of
+from social.engine.on_call import configured_credentials, credentials_of, open_on_call
 from social.engine.rules import rule_problems
 from social.secrets import configured_parts
 from social.settings import ClockMode, ProfileSettings, Settings, explain, require_loopback
+
+#: What can be written behind the dialect of a database's address; nothing stands for the usual one.
+_DRIVERS = {"sqlite": ("", "pysqlite"), "postgresql": ("", "psycopg")}
 
 
 def problems_in(settings: Settings) -> list[str]:
     """Every mistake with its line; empty where the desk can start. Credentials are looked at by ``missing_credentials``."""
     return [
         *_clock(settings),
+        *_database(settings),
         *_brands(settings),
         *_networks(settings),
         *_profiles(settings),
@@ -33,6 +41,24 @@ def _clock(settings: Settings) -> Iterator[str]:
         require_loopback(settings)
     except ConfigurationError as error:
         yield str(error)
+
+
+def _database(settings: Settings) -> Iterator[str]:
+    """Its address alone: opening it would make it. Never repeated, since it may hold a password."""
+    place = f"{settings.where('database', 'url')}: database.url"
+    cure = "write sqlite:///var/dyzur.db or postgresql+psycopg://user@host/name."
+    try:
+        address = make_url(settings.database.url)
+    except (SQLAlchemyError, ValueError):
+        yield f"{place}: it cannot be read; {cure}"
+        return
+    dialect, _, driver = address.drivername.partition("+")
+    if driver not in _DRIVERS.get(dialect, ()):
+        yield f"{place}: {address.drivername!r} is not supported; {cure}"
+    elif dialect == "sqlite" and address.database in (None, "", ":memory:"):
+        yield f"{place}: a database in memory forgets everything; {cure}"
+    elif dialect == "postgresql" and find_spec("psycopg") is None:
+        yield f"{place}: the driver for PostgreSQL is not installed; install the extra [postgres]."
 
 
 def _brands(settings: Settings) -> Iterator[str]:
@@ -71,6 +97,30 @@ def _profiles(settings: Settings) -> Iterator[str]:
         except ValidationError as error:
             model = registry.load(profile.connector).Options
             yield from explain(error, settings, "profiles", index, "options", model=model)
+
+
+def notify_problems(settings: Settings) -> list[str]:
+    """Why nobody could be told: the desk does not start without what ``[notify]`` names. All of it, each with its line."""
+    directory: Path = settings.path(settings.secrets.directory)
+    place = settings.where("notify")
+    found = []
+    for name, needed in dict(credentials_of(settings.notify)).items():
+        try:
+            parts = configured_parts(name, directory=directory)
+        except ConfigurationError as error:
+            found.append(f"{place}: notify: {error}")
+            continue
+        if missing := [part for part in needed if not parts.get(part)]:
+            file = directory / f"{name}.toml"
+            found.append(
+                f'{place}: notify: {file}: lacks {", ".join(missing)}. Add a line for each: {missing[0]} = "..."'
+            )
+    if not found:
+        try:
+            open_on_call(settings, configured_credentials(settings))
+        except ConfigurationError as error:
+            found.append(f"{place}: notify: {error}")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,8 @@ def _round(opened: Opened, wish: Wish, user: str) -> None:
 
     picks = labelling.picks(opened.database, wish, user=user)
     if not picks:
-        print("Nothing waits for a second label." if wish.second else "Every judged post of this kind is labelled.")
+        none = "Nothing of this kind waits for a label: it is all labelled, or nothing was judged yet."
+        print("Nothing waits for a second label." if wish.second else none)
         return
     zone = calendars_of(opened.settings)[opened.settings.brands[0].name].timezone
     say(f"{len(picks)} posts, labelled by {user}.  {LEGEND}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from social import redaction
-from social.domain.errors import DyzurError
+from social.domain.errors import UsageError
 from social.trace import trace_lines
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def under(text: str) -> list[str]:
 def set_up(
     *, clock: Clock | None = None, zone: str | None = None, level: str = "INFO", secrets: Iterable[str] = ()
 ) -> None:
-    """Send the log to stderr. Raises ``DyzurError`` for an unknown level."""
+    """Send the log to stderr. Raises ``UsageError`` for an unknown level."""
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
-        raise DyzurError(f"{level!r} is not a log level.", next_step="Use debug, info, warning or error.")
+        raise UsageError(f"{level!r} is not a log level.", next_step="Use debug, info, warning or error.")
     redaction.remember(secrets)
     redaction.guard_logging()
     handler = logging.StreamHandler(sys.stderr)

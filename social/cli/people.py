@@ -46,12 +46,12 @@ def invite(
     """Make a link with which one person chooses a name and a password. It works once, for a day."""
     from social.cli.opening import opened_store
     from social.clock import machine_now
-    from social.domain.errors import DyzurError
+    from social.domain.errors import UsageError
     from social.store import access
     from social.web.links import welcome_link
 
     if role not in list(access.Role):
-        raise DyzurError(f"there is no role {role!r}.", next_step=f"Roles are: {', '.join(access.Role)}.")
+        raise UsageError(f"there is no role {role!r}.", next_step=f"Roles are: {', '.join(access.Role)}.")
     with opened_store(config) as opened:
         with opened.database.write() as session:
             token, expires = access.invite(

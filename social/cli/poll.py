@@ -24,6 +24,7 @@ def poll(
 
     With --dry-run nothing is stored. Without it, posts and cursor are kept and the daemon goes on from there.
     """
+    from social.cli import logs
     from social.cli.opening import opened_for_a_look, opened_store
     from social.domain.errors import ConfigurationError, NotFound, UsageError
     from social.engine import build
@@ -34,6 +35,7 @@ def poll(
             "this command asks once.",
             next_step=f"Say so: social poll {profile} --once (the daemon asks for ever: social run)",
         )
+    logs.set_up(level="ERROR")  # what a turn warns of ends this command, and is told then
     with opened_for_a_look(config) if dry_run else opened_store(config) as opened:
         if opened.settings.profile(profile) is None:
             known = ", ".join(item.name for item in opened.settings.profiles)
@@ -80,8 +82,34 @@ def _shown(post: Any, kind: str, author: str) -> dict[str, Any]:
     }
 
 
+class _Overheard:
+    """A connector whose last failure is kept: a turn writes down its words alone, and a script goes by its exit code."""
+
+    def __init__(self, connector: Any) -> None:
+        self._connector = connector
+        self.failure: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        from social.domain.errors import ConnectorError
+
+        found = getattr(self._connector, name)
+        if not callable(found):
+            return found
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return found(*args, **kwargs)
+            except ConnectorError as error:
+                self.failure = error
+                raise
+
+        return called
+
+
 def _poll(desk: Any, live: Any, now: datetime) -> tuple[list[dict[str, Any]], int]:
     """A turn as the daemon takes it, whatever the profile's own due time."""
+    from dataclasses import replace
+
     from sqlalchemy import func, select
 
     from social.domain.errors import DyzurError
@@ -105,11 +133,13 @@ def _poll(desk: Any, live: Any, now: datetime) -> tuple[list[dict[str, Any]], in
     )
     if not claimed:
         raise DyzurError(f"a daemon is polling {live.name} right now.", next_step="Try again in a moment.")
+    overheard = _Overheard(live.connector)
+    desk.profiles[live.id] = replace(live, connector=overheard)
     fetch_and_remember(desk, claimed, now)
     with desk.database.read() as session:
         after = profiles.by_ids(session, [live.id])[0]
         if after.last_error is not None:
-            raise DyzurError(after.last_error, resource=live.name)
+            raise overheard.failure or DyzurError(after.last_error, resource=live.name)
         rows = session.execute(
             select(PostRow, c(AuthorRow).handle, c(AuthorRow).native_id)
             .join(AuthorRow, c(AuthorRow).id == columns.author_id)

@@ -53,12 +53,17 @@ def list_cases(
         with opened.database.read() as session:
             taken_by = acting(name) if mine else None
             found = queue.waiting(session, now=now, calendars=calendars, profile=profile, taken_by=taken_by)
+            narrowed = not found and (mine or profile is not None)
+            others = len(queue.waiting(session, now=now, calendars=calendars)) if narrowed else 0
             unknown = queue.unknown_replies(session)
             told = list(standing(session, now=now, zone=zone))
     if as_json:
         print_json([queue_text.item_as_json(item, now) for item in found[:limit]])
         return
-    print(queue_text.listing(found[:limit], now=now, total=len(found), calendars=calendars))
+    if found:
+        print(queue_text.listing(found[:limit], now=now, total=len(found), calendars=calendars))
+    else:
+        print(queue_text.nothing(taken_by=taken_by, profile=profile, others=others))
     for reply in unknown:
         say(queue_text.unsettled(reply))
     for line in told:
@@ -77,10 +82,11 @@ def show(case: CaseId, config: Config = None, as_json: Json = False) -> None:
     with opened_store(config) as opened:
         view, now = _view(opened, case), opened.clock.now()
         calendars = _calendars(opened)
+        account = _account(opened, view)
     if as_json:
-        print_json(queue_text.case_as_json(view, now))
+        print_json(queue_text.case_as_json(view, now, account=account))
     else:
-        print(queue_text.whole(view, now=now, calendars=calendars))
+        print(queue_text.whole(view, now=now, calendars=calendars, account=account))
 
 
 @app.command()
@@ -210,8 +216,9 @@ def close(
 def settle(
     reply: Annotated[int, typer.Argument(metavar="REPLY", help="The reply of unknown outcome.", min=1, max=LARGEST)],
     sent: Annotated[
-        bool, typer.Option("--sent/--not-sent", help="You looked at the network: is the reply there, or is it not?")
-    ],
+        bool | None,
+        typer.Option("--sent/--not-sent", help="You looked at the network: is the reply there, or is it not?"),
+    ] = None,
     config: Config = None,
     native_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id on the network.")] = None,
     link: Annotated[str | None, typer.Option("--link", metavar="URL", help="Its address.")] = None,
@@ -225,6 +232,8 @@ def settle(
     from social.cli.opening import opened_store
     from social.engine import people
 
+    if sent is None:
+        raise typer.BadParameter("say --sent or --not-sent; look at the network first")
     if not sent and (native_id or link):
         raise typer.BadParameter("--id and --link belong to --sent")
     with opened_store(config) as opened:
@@ -259,6 +268,15 @@ def _view(opened: Opened, case: int) -> CaseView:
 
     with opened.database.read() as session:
         return queue.case(session, case, now=opened.clock.now(), calendars=_calendars(opened))
+
+
+def _account(opened: Opened, view: CaseView) -> str:
+    """The customer's number on their network, by which `social author` finds them for sure."""
+    from social.store.tables import AuthorRow
+
+    with opened.database.read() as session:
+        author = session.get(AuthorRow, view.item.author_id)
+        return author.native_id if author is not None else ""
 
 
 def _calendar(opened: Opened, case: int) -> Any:

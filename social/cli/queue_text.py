@@ -32,11 +32,16 @@ _STATES = {
 
 
 def listing(items: Sequence[QueueItem], *, now: datetime, total: int, calendars: Calendars) -> str:
-    if not items:
-        return "Nothing waits."
     shown = "" if len(items) == total else f", {len(items)} shown"
     blocks = [_block(item, now, _zone(item, calendars)) for item in items]
     return "\n".join([f"{total} waiting{shown}, most urgent first.", *blocks])
+
+
+def nothing(*, taken_by: str | None, profile: str | None, others: int) -> str:
+    """An empty list; ``others`` wait outside what was asked for."""
+    where = f" on {profile}" if profile else ""
+    told = f"Nothing waits{where}." if taken_by is None else f"{taken_by} has taken nothing that waits{where}."
+    return f"{told} Of all there are {others}: social queue list" if others else told
 
 
 def _block(item: QueueItem, now: datetime, zone: tzinfo) -> str:
@@ -96,12 +101,14 @@ def unsettled(reply: Said) -> str:
 # --- one case ----------------------------------------------------------------------------------------------------------
 
 
-def whole(view: CaseView, *, now: datetime, calendars: Calendars) -> str:
+def whole(view: CaseView, *, now: datetime, calendars: Calendars, account: str) -> str:
+    """``account`` is the customer's number on their network, as `social author` takes it."""
     item, zone = view.item, _zone(view.item, calendars)
     state = f"{item.state.value} by {item.taken_by}" if item.taken_by else item.state.value
     lines = [
         f"Case {item.case_id}: {state}, {item.urgency.value}, on {item.profile} ({item.network}) for {item.brand}",
         f"  {clocks_in_words(item, now, zone)}",
+        f"  Customer: {printable(item.author)}, account {printable(account)} on {item.network}",
         f"  Here because of {item.rule}: {printable(item.reason)}",
     ]
     if item.formal and item.deadline_at is not None:
@@ -216,9 +223,10 @@ def item_as_json(item: QueueItem, now: datetime) -> dict[str, Any]:
     }
 
 
-def case_as_json(view: CaseView, now: datetime) -> dict[str, Any]:
+def case_as_json(view: CaseView, now: datetime, *, account: str) -> dict[str, Any]:
     return {
         **item_as_json(view.item, now),
+        "account": account,
         "answered_at": view.answered_at,
         "answered_natively": view.answered_natively,
         "closed_at": view.closed_at,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from social.cli.command import Config, Json, columns, new_app, print_json
+from social.cli.command import Config, Json, columns, new_app, print_json, text_given
 
 if TYPE_CHECKING:
     from triage.rules import Explanation, Rule, RuleBook
@@ -62,14 +62,16 @@ def show(
 
 @app.command("try")
 def try_text(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What a customer may write.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What a customer may write; - reads it from standard input.")
+    ],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Which rules fire on a text and on which of its words; which held back, and which words no rule has read."""
     from triage.prepare import prepare
 
-    book, _ = _book(config)
+    book, text = _book(config)[0], text_given(text)
     found = book.explain(prepare(text).text)
     if as_json:
         print_json(_explained(found))

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from social.cli.command import Config, new_app
+from social.cli.command import Config, new_app, say
 
 if TYPE_CHECKING:
     from social.settings import Settings
 
 app = new_app(help="The desk as a service of this machine.", no_args_is_help=True)
+
+#: What ProtectHome= hides.
+HOMES = ("/home", "/root", "/run/user")
 
 UNIT = """\
 # Dyżur as a systemd service. Save as /etc/systemd/system/dyzur.service, then:
@@ -36,10 +39,10 @@ RestartSec=5
 TimeoutStopSec=30
 KillSignal=SIGTERM
 {user}
-# Secrets: each line makes one file readable to the service alone. They win over [secrets] directory.
-{credentials}
-# Nothing but its own folder can be written, and nothing of the machine is needed.
-ReadWritePaths={folder}
+# It reads its secrets in {secrets} itself, so that a renewed one is used without a restart: that folder
+# must belong to the user above. (LoadCredential= copies them at the start, and those copies would win.)
+# Nothing but its own folders can be written, and nothing of the machine is needed.
+ReadWritePaths={writable}
 ProtectSystem=strict
 ProtectHome={protect_home}
 PrivateTmp=yes
@@ -87,17 +90,21 @@ def print_unit(
         )
     file = settings.source.resolve()
     secrets = settings.path(settings.secrets.directory).resolve()
-    home = file.is_relative_to("/home") or file.is_relative_to("/root")
+    writable = _written_folders(settings, file.parent)
+    for folder in writable:
+        if not folder.is_dir():
+            say(f"{folder} is not there, and the service cannot make it: sudo install -d -m 700 -o {user} {folder}")
+    needed = [file, secrets, *writable, *_program_places()]
     print(
         UNIT.format(
             program=_program(),
             config=file,
             folder=file.parent,
             user=f"User={user}",
-            credentials="\n".join(
-                f"LoadCredential={name}:{secrets / name}.toml" for name in credential_names(settings)
-            ),
-            protect_home="no" if home else "yes",
+            secrets=secrets,
+            # a disk that is not plugged in must not keep the desk from starting
+            writable=" ".join(str(file.parent) if folder == file.parent else f"-{folder}" for folder in writable),
+            protect_home="no" if any(path.is_relative_to(home) for path in needed for home in HOMES) else "yes",
         ),
         end="",
     )
@@ -110,10 +117,18 @@ def _program() -> str:
     return str(path) if path.name != "__main__.py" else f"{sys.executable} -m social.cli"
 
 
-def credential_names(settings: Settings) -> list[str]:
-    """Every credential that this configuration names, each once."""
-    notify = settings.notify
-    names = [profile.credential for profile in settings.profiles]
-    names += [person.services for person in notify.people]
-    names += [notify.smtp.credential if notify.smtp else "", notify.ping if "://" not in notify.ping else ""]
-    return list(dict.fromkeys(name for name in names if name))
+def _program_places() -> list[Path]:
+    """Where the program and its Python lie, which a service that sees no home could not start."""
+    found = Path(shutil.which(sys.argv[0]) or sys.executable).absolute()
+    python = Path(sys.executable)
+    return [found, found.resolve(), python, python.resolve(), Path(__file__).resolve()]
+
+
+def _written_folders(settings: Settings, home: Path) -> list[Path]:
+    """The folder of config.toml, then what lies elsewhere: the database with its key, and the copies of it."""
+    elsewhere = []
+    if settings.database.url.startswith("sqlite:///"):
+        elsewhere.append(settings.path(settings.database.url.removeprefix("sqlite:///")).resolve().parent)
+        if settings.database.daily_backups:
+            elsewhere.append(settings.path(settings.database.backup_folder).resolve())
+    return [home, *(folder for folder in dict.fromkeys(elsewhere) if not folder.is_relative_to(home))]

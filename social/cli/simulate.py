@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from social.cli.command import Config, Json, new_app, print_json
+from social.cli.command import Config, Json, new_app, print_json, text_given
 
 if TYPE_CHECKING:
     from social.engine.rehearse import Rehearsal, Scene, Stage
@@ -19,7 +19,9 @@ app = new_app()
 
 @app.command()
 def simulate(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the customer writes to the profile.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT|-", help="What the customer writes to the profile; - reads standard input.")
+    ],
     at: Annotated[
         str | None,
         typer.Option(
@@ -43,7 +45,7 @@ def simulate(
     from social.engine.rehearse import rehearse
     from social.settings import load_settings
 
-    settings = load_settings(config)
+    settings, text = load_settings(config), text_given(text)
     logs.set_up(level="WARNING")
     where = _profile(settings, profile)
     scene = _scene(settings, where)

@@ -64,7 +64,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
         ),
     ),
     "Upkeep": (
-        Verb("db", "social.cli.db", "The database: upgrade, status, backup, restore, purge.", True),
+        Verb("db", "social.cli.db", "The database: upgrade, status, backup, restore, purge, migrate-to.", True),
         Verb("author", "social.cli.author", "One customer's data: export it, forget them, let them in again.", True),
         Verb("secrets", "social.cli.secrets", "The key that seals renewed credentials: rotate-key.", True),
     ),

@@ -159,7 +159,9 @@ def take(session: Session, case_id: int, *, user: int, name: str, now: datetime)
     if row.state != EscalationState.OPEN.value:
         raise Conflict(
             f"case {case_id} is {row.state}{_by(session, row)}.",
-            next_step="Choose another: social queue list" if row.state != "taken" else "Talk to them first.",
+            next_step="Choose another: social queue list"
+            if row.state != "taken"
+            else f"Talk to them, or take it over first: social queue take {case_id} --over",
         )
     _move(session, row, EscalationState.TAKEN, taken_by=user, taken_at=now)
     note(session, at=now, actor=name, verb="took", subject="case", subject_id=case_id)

@@ -82,6 +82,8 @@ def test_it_says_how_far_and_at_what_price_and_asks(network: SimulatedServer, sh
     assert "at most $4.00" in done.err
     assert "Nothing was read." in done.err
     assert stored(shop, PostRow) == []
+    thoughtless = social("backfill", "shop-x", "--since", SINCE, stdin="\n")
+    assert "Nothing was read." in thoughtless.err
     free = social("backfill", "shop-page", "--since", SINCE, stdin="n\n")
     assert "cost      nothing" in free.err
     assert "not watched for a day yet" in free.err

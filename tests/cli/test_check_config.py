@@ -44,6 +44,15 @@ def test_a_good_file_is_told_with_its_profiles(social: Social, shop: Path) -> No
             "plain http is only for",
         ),
         ("[connectors.facebook]", "[connectors.myspace]", 'there is no connector "myspace"'),
+        ("sqlite:///var/shop.db", "mysql://x", "database.url: 'mysql' is not supported; write sqlite:///"),
+        ("sqlite:///var/shop.db", "var/shop.db", "database.url: it cannot be read; write sqlite:///"),
+        ("sqlite:///var/shop.db", "sqlite:///:memory:", "a database in memory forgets everything"),
+        ("sqlite:///var/shop.db", "sqlite+aiosqlite:///x.db", "'sqlite+aiosqlite' is not supported"),
+        (
+            "[connectors.facebook]",
+            '[notify.smtp]\nhost = "mail.invalid"\nsender = "desk@shop.invalid"\ncredential = "mail"\n\n[connectors.facebook]',
+            "secrets/mail.toml: the credential 'mail' was not found",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(social: Social, shop: Path, before: str, after: str, told: str) -> None:
@@ -87,6 +96,25 @@ def test_a_missing_credential_is_a_warning_that_names_the_file(social: Social, s
         f"warning: shop-page: {shop / 'secrets' / 'shop-page.toml'}: the credential 'shop-page' was not found"
         in done.err
     )
+
+
+def test_a_way_to_people_without_its_password_is_a_mistake_since_the_desk_would_not_start(
+    social: Social, shop: Path
+) -> None:
+    smtp = '[notify.smtp]\nhost = "mail.invalid"\nsender = "desk@shop.invalid"\ncredential = "mail"\n\n'
+    edit(shop, "[connectors.facebook]", f"{smtp}[connectors.facebook]")
+    secret = shop / "secrets" / "mail.toml"
+    secret.touch(mode=0o600)
+    secret.write_text('username = "desk"\n', encoding="utf-8")
+
+    done = social("check-config")
+
+    assert done.code == 3
+    assert 'mail.toml: lacks password. Add a line for each: password = "..."' in done.err
+    assert social("run").code == 3
+
+    secret.write_text('username = "desk"\npassword = "canary-mail"\n', encoding="utf-8")
+    assert social("check-config").code == 0
 
 
 def test_a_credential_without_a_part_is_a_warning_that_names_the_part(social: Social, shop: Path) -> None:

@@ -93,10 +93,12 @@ def test_strange_texts_are_judged_and_not_choked_on(social: Social, shop: Path) 
     assert all("error" not in line for line in done.lines)
 
 
-def test_nothing_in_is_nothing_out(social: Social, shop: Path) -> None:
-    done = social("classify", "-", stdin="\n\n")
+@pytest.mark.parametrize("nothing", ["", "\n\n"])
+def test_nothing_in_is_told_since_something_before_it_failed(social: Social, shop: Path, nothing: str) -> None:
+    done = social("classify", "-", stdin=nothing)
 
-    assert (done.code, done.out) == (0, "")
+    assert (done.code, done.out) == (2, "")
+    assert "nothing came from standard input" in done.err
 
 
 # --- why --------------------------------------------------------------------------------------------------------------

@@ -57,6 +57,24 @@ def test_a_wrong_option_is_named_and_leads_to_the_help(social: Social) -> None:
     assert "See: social hours --help" in done.err
 
 
+def test_a_wrong_option_of_a_command_in_a_group_leads_to_the_help_of_that_command(social: Social) -> None:
+    for done in (social("queue", "list", "--mime"), social("queue", "settle", "1")):
+        assert done.code == 2
+        assert f"See: social queue {'list' if '--mime' in done.err else 'settle'} --help" in done.err
+
+
+def test_what_is_only_wrong_usage_has_its_code(social: Social, shop: Path, tmp_path: Path) -> None:
+    assert social("db", "upgrade").code == 0
+    week = ("--from", "2026-11-16", "--to", "2026-11-23")
+    for arguments in (
+        ("people", "invite", "--role", "boss"),
+        ("run", "--log-level", "chatty"),
+        ("pause", "--as", "robot"),
+        ("export", "sentiment", *week, "-o", str(tmp_path / "none" / "x.csv")),
+    ):
+        assert social(*arguments).code == 2, arguments
+
+
 def test_an_error_is_one_sentence_on_stderr_with_its_code(social: Social, tmp_path: Path) -> None:
     done = social("hours", "--config", str(tmp_path / "none.toml"))
 

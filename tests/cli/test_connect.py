@@ -27,10 +27,13 @@ from connectors.simulated.server import SimulatedServer
 from connectors.simulated.world import World
 from social.cli.connecting import words_in
 from social.clock import RealClock, machine_now
-from social.domain.post import ProfileMode
+from social.domain.post import Author, ProfileMode
+from social.engine import build
 from social.ports import Charge
 from social.secrets import configured_parts
 from social.settings import load_settings
+from social.store import profiles
+from social.store.profiles import WantedProfile
 from tests.cli.conftest import Done, Social
 from tests.cli.processes import environment
 
@@ -533,6 +536,129 @@ def test_alone_it_says_which_networks_there_are_and_how_long_each_takes(
     done = social("connect", "--lang", "en")
     assert [line.split()[0] for line in done.out.splitlines()] == list(registry.kinds())
     assert "About a minute." in done.out.splitlines()[0]
+
+
+# --- renewing an access ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def connected(shop: Path, social: Social) -> Path:
+    """A profile on Bluesky that was connected, and the account that the desk read as."""
+    arguments = ("--name", "bsky", "--option", f"handle={HANDLE}", "--secret-from-stdin")
+    assert social("connect", "bluesky", *arguments, stdin=typed(APP_PASSWORD)).code == 0
+    return shop
+
+
+def renew(social: Social, password: str, *arguments: str, kind: str = "bluesky", name: str = "bsky") -> Done:
+    return quiet(
+        social(
+            "connect", kind, "--renew", name, "--lang", "en", "--secret-from-stdin", *arguments, stdin=typed(password)
+        )
+    )
+
+
+def test_a_new_access_takes_the_place_of_the_old_one_and_nothing_else_changes(connected: Path, social: Social) -> None:
+    before = config_of(connected)
+    other = "canary-mnop-qrst"
+
+    done = quiet(social("connect", "bluesky", "--renew", "bsky", "--lang", "en", stdin=typed(other)))
+
+    assert done.code == 0, done.err
+    assert "Access of bsky renewed" in done.err and HANDLE in done.out
+    assert config_of(connected) == before
+    secret = connected / "secrets" / "bsky.toml"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert configured_parts("bsky", directory=secret.parent, environment={}) == {"app_password": other}
+    assert [file.name for file in secret.parent.iterdir()] == ["bsky.toml"]
+
+
+def test_the_profile_says_by_itself_on_which_network_it_is(connected: Path, social: Social) -> None:
+    done = quiet(social("connect", "--renew", "bsky", "--lang", "pl", stdin=typed("canary-mnop-qrst")))
+
+    assert done.code == 0, done.err
+    assert "Dostęp profilu bsky odnowiony" in done.err
+
+
+def test_a_name_that_is_connected_already_leads_to_its_renewal(connected: Path, social: Social) -> None:
+    arguments = ("--lang", "en", "--name", "bsky", "--secret-from-stdin")
+
+    done = social("connect", "bluesky", *arguments, stdin=typed(APP_PASSWORD))
+
+    assert done.code == 2
+    assert "connect bluesky --renew bsky" in done.err
+
+
+def test_an_access_that_does_not_work_leaves_the_old_one(connected: Path, social: Social) -> None:
+    before = (connected / "secrets" / "bsky.toml").read_bytes()
+
+    assert renew(social, "wrong-canary").code == 4
+
+    assert (connected / "secrets" / "bsky.toml").read_bytes() == before
+    assert [file.name for file in (connected / "secrets").iterdir()] == ["bsky.toml"]
+
+
+def test_another_account_is_not_taken_for_the_one_that_the_desk_reads(connected: Path, social: Social) -> None:
+    before = (connected / "secrets" / "bsky.toml").read_bytes()
+    settings = load_settings(connected / "config.toml", environment={})
+    database = build.open_database(settings)
+    try:
+        build.prepare_database(database)
+        with database.write() as session:
+            wanted = WantedProfile(name="bsky", brand="Sklep Żółw", network="bluesky", mode=ProfileMode.DRY_RUN)
+            profiles.synchronise(session, [wanted], now=machine_now())
+            row = profiles.by_name(session, "bsky")
+            assert row is not None
+            profiles.know_account(session, row.id, Author(native_id="did:plc:somebodyelse"))
+    finally:
+        database.close()
+
+    done = renew(social, "canary-mnop-qrst")
+
+    assert done.code == 4
+    assert "the profile bsky is the account did:plc:somebodyelse" in done.err and HANDLE in done.err
+    assert (connected / "secrets" / "bsky.toml").read_bytes() == before
+
+
+def test_a_profile_without_any_access_is_completed_by_a_renewal(
+    shop: Path, social: Social, networks: SimulatedServer
+) -> None:
+    arguments = ("--lang", "en", "--renew", "zolw-page")
+
+    done = quiet(social("connect", "facebook", *arguments, stdin=typed(APP_ID, APP_SECRET, "user-one-page-canary")))
+
+    assert done.code == 0, done.err
+    assert "only its access is missing" in done.err
+    assert f'page_id = "{networks.world.brand("facebook").number}"' in config_of(shop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "arguments", "told"),
+    [
+        ("bluesky", "nobody", (), "config.toml has no profile 'nobody'; there are: bsky"),
+        ("twitter", "bsky", (), "connect bluesky --renew bsky"),
+        ("bluesky", "bsky", ("--name", "other"), "--name changes the profile, --renew only its access"),
+        ("bluesky", "bsky", ("--no-closed-notice",), "--closed-notice changes the profile"),
+        ("bluesky", "bsky", ("--option", "handle=other.test"), "--option changes the profile"),
+    ],
+)
+def test_what_cannot_be_renewed_is_named(
+    connected: Path, social: Social, kind: str, name: str, arguments: tuple[str, ...], told: str
+) -> None:
+    done = renew(social, APP_PASSWORD, *arguments, kind=kind, name=name)
+
+    assert done.code == 2
+    assert told in done.err
+
+
+def test_an_access_from_the_environment_is_not_renewed_in_a_file_that_nobody_reads(
+    connected: Path, social: Social, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYZUR_SECRET_BSKY__APP_PASSWORD", APP_PASSWORD)
+
+    done = renew(social, "canary-mnop-qrst")
+
+    assert done.code == 3
+    assert "comes from the environment" in done.err
 
 
 # --- the guides --------------------------------------------------------------------------------------------------------

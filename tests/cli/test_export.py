@@ -161,7 +161,7 @@ def test_what_does_not_go_together_is_said_and_nothing_is_written(
 def test_a_place_that_cannot_be_written_is_named(social: Social, week: Path) -> None:
     done = social("export", "sentiment", *WEEK, "-o", "nowhere/week.csv")
 
-    assert done.code == 1
+    assert done.code == 2
     assert "nowhere/week.csv: the file cannot be written (No such file or directory)." in done.err
 
 

@@ -97,6 +97,14 @@ def test_for_scripts_it_asks_nothing_and_starts_in_dry_run(social: Social, tmp_p
             "the whole handle",
         ),
         (("--yes", "--brand", "Shop", "--option", "nonsense", *WARSAW), "write it like NETWORK.KEY=VALUE"),
+        (
+            ("--yes", "--brand", "Shop", "--network", "facebook", "--option", "bluesky.handle=a.b", *WARSAW),
+            "nothing is called 'bluesky.handle' on the networks facebook; known: facebook.page_id",
+        ),
+        (
+            ("--yes", "--brand", "Shop", "--network", "facebook", "--option", "facebook.pageid=1", *WARSAW),
+            "known: facebook.page_id",
+        ),
         (("--yes", "--brand", "Shop", "--timezone", "Moon"), "write for example Europe/Warsaw"),
         (("--yes", "--brand", "Shop", "--hours", "9-5", *WARSAW), '"9-5" is not a slot'),
         (("--yes", "--brand", "Shop", "--network", "myspace", *WARSAW), "choose from"),
@@ -140,6 +148,12 @@ def test_it_says_which_secrets_are_wanted_and_what_to_do_next(social: Social, tm
     assert "social --config shop.toml connect facebook" in done.err
     assert "social --config shop.toml check-config" in done.err
     assert (tmp_path / "shop.toml").exists()
+
+
+def test_it_says_how_to_leave_the_dry_run(social: Social) -> None:
+    done = social("init", "--yes", "--brand", "Shop", "--network", "twitter", "--lang", "pl", *WARSAW)
+
+    assert "  social go-live shop-twitter" in done.err
 
 
 def test_it_guesses_a_time_zone_only_for_somebody_who_can_say_no() -> None:

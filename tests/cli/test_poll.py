@@ -83,11 +83,24 @@ def test_it_ends_with_the_networks_own_trouble_in_one_sentence(
 ) -> None:
     network.faults.add(Fault(kind="html", count=None))
     done = social("poll", "shop-page", "--once", *dry_run)
-    assert done.code != 0
+    assert done.code == 5
     assert done.out == ""
     assert len(done.err.strip().splitlines()) == 1
     assert "shop-page" in done.err and "Something unexpected" not in done.err
     assert stored(shop)[0] == []
+
+
+@pytest.mark.parametrize("dry_run", [["--dry-run"], []])
+def test_a_network_that_is_away_is_told_once_and_in_words(
+    network: SimulatedServer, social: Social, dry_run: list[str]
+) -> None:
+    host = network.base_url("facebook").split("/")[2]
+    network.stop()
+    done = social("poll", "shop-page", "--once", *dry_run)
+    assert done.code == 5
+    (line,) = done.err.strip().splitlines()
+    assert f"{host} cannot be reached (Connection refused; GET " in line
+    assert line.endswith("). Check the network: social doctor")
 
 
 def test_it_names_the_profiles_that_there_are(network: SimulatedServer, social: Social) -> None:

@@ -132,6 +132,12 @@ def test_it_says_that_nothing_waits(social: Social, desk: Desk) -> None:
     assert worked(social("queue", "list", "--json")).json == []
 
 
+def test_an_empty_list_says_what_it_was_asked_for_and_what_waits_beside(social: Social, desk: Desk) -> None:
+    desk.asks()
+    mine = worked(social("queue", "list", "--mine", "--as", "marek")).out
+    assert mine == "marek has taken nothing that waits. Of all there are 1: social queue list\n"
+
+
 def test_it_reminds_of_the_pause_and_of_what_must_be_settled(social: Social, desk: Desk) -> None:
     desk.asks()
     reply = planned(desk.database, 1)
@@ -160,6 +166,7 @@ def test_it_shows_the_whole_case(social: Social, desk: Desk) -> None:
     out = worked(social("queue", "show", str(case_id))).out
     for told in (
         f"Case {case_id}: open, normal, on shop-page (facebook) for Shop",
+        "Customer: @anna.n, account customer-anna on facebook",
         "Here because of open: open: a person answers",
         "Judged as neutral (80%), normal (70%), Polish  [fake@1]",
         'rule outage: "nie działa" -> urgency high',
@@ -179,6 +186,7 @@ def test_it_shows_the_same_for_scripts(social: Social, desk: Desk) -> None:
     assert [(entry["side"], entry["state"]) for entry in found["thread"]] == [("customer", None), ("robot", "planned")]
     assert found["judgement"]["sentiment_scores"]["neutral"] == 0.8
     assert found["seen"] == "1:1:1:1"
+    assert (found["network"], found["account"]) == ("facebook", "customer-anna")  # what `social author` asks for
     assert [made["rule"] for made in found["decisions"]] == ["open"]
 
 
@@ -215,6 +223,9 @@ def test_it_takes_a_case_and_says_when_the_robot_steps_in(social: Social, desk: 
     assert "by Fri 20 Nov 10:55, the robot acknowledges" in out
     refused = social("queue", "take", str(case_id), "--as", "hanna")
     assert (refused.code, "taken by marek" in refused.err) == (8, True)
+    assert f"social queue take {case_id} --over" in refused.err
+    unanswered = social("queue", "answer", str(case_id), "Jutro u Pani.", "--as", "hanna")
+    assert (unanswered.code, f"social queue take {case_id} --over" in unanswered.err) == (8, True)
     assert "is yours, hanna" in worked(social("queue", "take", str(case_id), "--over", "--as", "hanna")).out
 
 
@@ -326,8 +337,16 @@ def test_it_settles_what_nobody_could_tell(social: Social, desk: Desk, option: s
     assert (again.code, f"reply {reply} is {state}" in again.err) == (8, True)
 
 
+@pytest.mark.parametrize("name", ["robot", "Robot", "system"])
+def test_nobody_acts_under_the_name_of_what_acts_by_itself(social: Social, desk: Desk, name: str) -> None:
+    for command in (("pause",), ("queue", "take", str(desk.asks()))):
+        done = social(*command, "--as", name)
+        assert (done.code, "Say who you are" in done.err) == (2, True)
+    assert "It was not paused." in worked(social("unpause")).out
+
+
 def test_it_wants_to_know_which(social: Social, desk: Desk) -> None:
     done = social("queue", "settle", "1")
-    assert (done.code, "--sent" in done.err) == (2, True)
+    assert (done.code, "say --sent or --not-sent; look at the network first" in done.err) == (2, True)
     odd = social("queue", "settle", "1", "--not-sent", "--id", "x")
     assert (odd.code, "--sent" in odd.err) == (2, True)

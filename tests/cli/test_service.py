@@ -12,27 +12,58 @@ from pathlib import Path
 
 import pytest
 
+from social.cli import service as module
 from social.cli import systemd
-from tests.cli.conftest import Social
+from tests.cli.conftest import Done, Social
 from tests.cli.processes import Shop, environment
 
 
-def test_the_unit_starts_this_configuration_with_its_secrets_and_nothing_else_to_write(
-    social: Social, shop: Path
-) -> None:
-    done = social("service", "print", "--user", "desk")
+def unit_of(done: Done) -> configparser.SectionProxy:
     assert done.code == 0, done.err
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(done.out)
-    service = unit["Service"]
+    return unit["Service"]
+
+
+def test_the_unit_starts_this_configuration_and_has_nothing_else_to_write(social: Social, shop: Path) -> None:
+    done = social("service", "print", "--user", "desk")
+    service = unit_of(done)
     assert service["Type"] == "notify"
     assert service["User"] == "desk"
     assert service["ExecStart"].endswith(f"--config {shop}/config.toml run")
-    assert service["LoadCredential"] == f"shop-page:{shop}/secrets/shop-page.toml"
+    assert "LoadCredential" not in service  # a copy of the start would win over what somebody renewed since
     assert service["ReadWritePaths"] == str(shop)
+    assert done.err == ""
     assert service["ProtectSystem"] == "strict"
     assert "canary" not in done.out
+
+
+def test_a_database_and_copies_that_lie_elsewhere_can_be_written_too(
+    social: Social, shop: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    disk = tmp_path_factory.mktemp("disk")
+    text = (shop / "config.toml").read_text(encoding="utf-8")
+    url = f'url = "sqlite:///{disk}/shop.db"\nbackup_folder = "{disk}/usb/copies"'
+    (shop / "config.toml").write_text(text.replace('url = "sqlite:///var/shop.db"', url), encoding="utf-8")
+    done = social("service", "print", "--user", "desk")
+    assert unit_of(done)["ReadWritePaths"] == f"{shop} -{disk} -{disk}/usb/copies"
+    assert f"sudo install -d -m 700 -o desk {disk}/usb/copies" in done.err
+
+
+def test_what_lies_in_a_home_is_not_hidden_from_the_service(
+    social: Social, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_program_places", lambda: [Path("/usr/bin/social")])
+    assert unit_of(social("service", "print"))["ProtectHome"] == "yes"
+    monkeypatch.setattr(module, "_program_places", lambda: [Path("/home/anna/.venv/bin/social")])
+    assert unit_of(social("service", "print"))["ProtectHome"] == "no"
+    monkeypatch.undo()
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(module, "_program_places", list)
+    with (shop / "config.toml").open("a", encoding="utf-8") as stream:
+        stream.write('\n[secrets]\ndirectory = "/root/secrets"\n')
+    assert unit_of(social("service", "print"))["ProtectHome"] == "no"
 
 
 def test_a_demo_is_no_service(social: Social, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,15 @@ def test_it_tells_the_whole_story_in_words(social: Social, shop: Path) -> None:
     assert "people's queue" in done.out
 
 
+def test_a_dash_stands_for_standard_input(social: Social, shop: Path) -> None:
+    for command in (("simulate", "-", "--at", "2026-11-20T10:00", "--json"), ("rules", "try", "-", "--json")):
+        words = "Czuć gaz z kuchenki, wzywam straż!"
+        written = [words if part == "-" else part for part in command]
+        assert social(*command, stdin=f"{words}\n").json == social(*written).json
+        nothing = social(*command)
+        assert (nothing.code, "nothing came from standard input" in nothing.err) == (2, True)
+
+
 def test_it_gives_scripts_the_same(social: Social, shop: Path) -> None:
     found = social("simulate", "Gdzie jest moja paczka?", "--at", "2026-11-20T10:00", "--json").json
     assert (found["profile"], found["open"], found["closes_at"]) == ("shop-page", True, "2026-11-20T16:00:00+00:00")

@@ -185,5 +185,5 @@ def test_an_outage_has_no_statement_and_can_be_ended(social: Social, database: D
 @pytest.mark.parametrize("name", ["robot", "  ", "x" * 61])
 def test_nobody_approves_without_a_name(social: Social, database: Database, page: Profile, name: str) -> None:
     number = str(crisis(database, page))
-    refused(social("statement", "approve", number, "--as", name), 1, "Say who you are")
+    refused(social("statement", "approve", number, "--as", name), 2, "Say who you are")
     assert worked(social("statement", "list", "--json")).json[0]["statements"][0]["state"] == "waiting"

@@ -221,3 +221,23 @@ class TestItems:
     def test_the_networks_forms_of_a_time_are_read(self, text: str) -> None:
         assert kit.moment(text) == NOW
         assert kit.moment(text).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "Plain(host='h', port=9): Failed to establish a new connection: [Errno 111] Connection refused",
+            "Connection refused",
+        ),
+        (
+            "Secure(host='h', port=9): Failed to resolve 'h' ([Errno -2] Name or service not known)",
+            "Name or service not known",
+        ),
+        ("('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))", "Connection reset by peer"),
+        ("HTTPConnectionPool(host='h', port=9): Read timed out.", "Read timed out"),
+    ],
+)
+def test_a_network_that_is_away_is_told_in_words_and_not_in_the_librarys(said: str, reason: str) -> None:
+    assert kit.unreached("GET /x", "h", said, connected=False) == f"h cannot be reached ({reason}; GET /x)."
+    assert "gave no whole answer" in kit.unreached("GET /x", "h", said, connected=True)

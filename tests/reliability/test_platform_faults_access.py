@@ -61,7 +61,7 @@ def test_a_token_that_ended_is_told_of_once_and_a_new_one_is_used_without_a_rest
         place.run(minutes=20)
 
         (alert,) = [alert for alert in alerts(database) if alert.kind == "connector"]
-        assert "social connect" in alert.message
+        assert f"social connect {kind} --renew " in alert.message
         assert len([post for post in posts(database) if not post.ours]) == 1
         assert place.published() == []
 

@@ -85,6 +85,7 @@ def test_it_shows_the_conversation_the_reasons_and_earlier_contacts(shop: Shop) 
     assert "the model on urgency: high, 87%" in words
     assert "Earlier contacts" in words and "Dawna sprawa" in words
     assert "needs an answer" in words
+    assert "account customer-anna on bluesky" in words  # what `social author` asks for
 
 
 def test_an_answer_goes_into_the_outbox_once_and_the_robots_plan_ends(shop: Shop) -> None:
