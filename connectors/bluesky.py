@@ -582,14 +582,10 @@ class BlueskyConnector:
             return None
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
-        """Exact and at once: our own server is asked for the record under the key that we chose."""
+        """Exact and at once: our own server is asked for the record under the key that we chose. A question that nobody answered
+        is asked again: only a record that is there and is no reply to ``post`` is for a person to look at."""
         uri = f"at://{self.identity().native_id}/{POST}/{record_key(key)}"
-        try:
-            record = self._record(uri)
-        except (RateLimited, CredentialsExpired):
-            raise
-        except ConnectorError as error:
-            raise CannotTell(error.what, resource=self._resource) from None
+        record = self._record(uri)
         if record is None:
             return None
         if kit.mapping(kit.mapping(record.get("reply")).get("parent")).get("uri") != post.native_id:
@@ -661,10 +657,10 @@ class BlueskyConnector:
             raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
         if status == 401 or name in {"ExpiredToken", "InvalidToken"}:
             if method == "com.atproto.server.createSession":
-                next_step = f"Make a new app password and connect again: social connect {self.kind}"
+                next_step = f"Make a new app password, then: {kit.renewal(self._context, self.kind)}"
                 raise CredentialsExpired(said, resource=self._resource, next_step=next_step)
             raise _SessionEnded(
-                said, resource=self._resource, next_step=f"Connect the profile again: social connect {self.kind}"
+                said, resource=self._resource, next_step=f"Renew its access: {kit.renewal(self._context, self.kind)}"
             )
         if status == 400 and name in {"RecordNotFound", "NotFound"}:
             raise _Absent(said, resource=self._resource)
@@ -698,7 +694,7 @@ class BlueskyConnector:
                 return
             secrets = kit.stored_anew(self._context, self.credential_parts, public=(RENEWED_FOR,))
             if secrets is None:
-                next_step = f"Connect the profile again: social connect {self.kind}"
+                next_step = f"Renew its access: {kit.renewal(self._context, self.kind)}"
                 raise CredentialsExpired("the credential cannot be read.", resource=self._resource, next_step=next_step)
             kept = secrets.get(RENEWED_PART)
             if kept and kept != stale and secrets.get(RENEWED_FOR) == self._belongs_to and self._adopted(kept):

@@ -27,6 +27,7 @@ from social.domain.errors import (
     CannotTell,
     ConnectorError,
     CredentialsExpired,
+    Duplicate,
     RateLimited,
     RefusalReason,
     Refused,
@@ -433,7 +434,6 @@ class FacebookConnector:
         # the constructor only knows versions up to 3.1
         self._graph.version = self._settings.graph_version
         self._renewing = threading.Lock()
-        self._duplicates: set[str] = set()
         self._use(secrets)
 
     def _use(self, secrets: Mapping[str, str]) -> None:
@@ -870,27 +870,17 @@ class FacebookConnector:
                 raise
             told = "the token had ended and was renewed; nothing was published."
             raise Unreachable(told, resource=self._resource) from None
-        except kit.Duplicate:
-            self._duplicates.add(key)
-            raise
         native_id = kit.identifier_or_none(created.get("id"))
         if native_id is None:
             raise Uncertain("the network accepted the reply without telling its id.", resource=self._resource)
         return Receipt(native_id=native_id, permalink=_permalink(native_id))
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
-        found = None
         try:
-            found = self._own_reply(post, text)
-            problem = (
-                "the network calls it a duplicate, and it is not to be seen here." if key in self._duplicates else ""
-            )
+            return self._own_reply(post, text)
         except _Missing as error:
             # deleted with our answer in it, or hidden from this token for a while: not "surely absent"
-            problem = error.what
-        if found is None and problem:
-            raise CannotTell(problem, resource=self._resource)
-        return found
+            raise CannotTell(error.what, resource=self._resource) from None
 
     def _own_reply(self, post: PostRef, text: str) -> Receipt | None:
         doubtful = False
@@ -962,17 +952,21 @@ class FacebookConnector:
             return RateLimited(said, until=self._regained_at(), scope="all", resource=at)
         if code in TOKEN:
             why = TOKEN_SUBCODES.get(subcode or 0)
-            again = f"Connect the profile again: social connect {self.kind}"
+            again = f"Renew its access: {kit.renewal(self._context, self.kind)}"
             return CredentialsExpired(kit.sentence(why or said), resource=at, next_step=again)
         if code is None:
             return kit.lost(said, publishes=publishes, resource=at, over=over)
         missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
         if not publishes:
             if code in PERMISSION or code == ABUSE:
-                return CredentialsExpired(said, resource=at, next_step="Give the page token its permissions back.")
+                return CredentialsExpired(
+                    said,
+                    resource=at,
+                    next_step=f"Give the token its permissions back: {kit.renewal(self._context, self.kind)}",
+                )
             return (_Missing if missing else _Invalid if code == INVALID else Unreachable)(said, resource=at)
         if code == DUPLICATE:
-            return kit.Duplicate(said, resource=at)
+            return Duplicate(said, resource=at)
         if status >= 500 or not over or code < 0:
             # the network broke, perhaps after it had published: only a 4xx with a code that Meta's lists know is a no
             return kit.lost(said, publishes=True, resource=at, over=over)

@@ -29,6 +29,7 @@ from social.domain.errors import (
     ConfigurationError,
     ConnectorError,
     CredentialsExpired,
+    Duplicate,
     RateLimited,
     RefusalReason,
     Refused,
@@ -349,7 +350,6 @@ class TwitterConnector:
         #: Streams that could not be read when they were last asked -> when to ask again.
         self._left_out: dict[str, datetime] = {}
         self._renewing = threading.Lock()
-        self._duplicates: set[str] = set()
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
@@ -648,13 +648,8 @@ class TwitterConnector:
         self._renew_if_due()
         token = self._secrets["access_token"]
         answer = None
-        try:
+        with suppress(_Unauthorized):
             answer = self._client.create_tweet(text=text, in_reply_to_tweet_id=_current(post), user_auth=self._oauth1)
-        except _Unauthorized:
-            pass
-        except kit.Duplicate:
-            self._duplicates.add(key)
-            raise
         if answer is None:
             self._renew(token)
             told = "the token had ended and was renewed; nothing was published."
@@ -671,11 +666,6 @@ class TwitterConnector:
         for own in self._own_posts_since(post):
             if own.in_reply_to in targets and _said(own.text) == _said(text):
                 return Receipt(native_id=own.native_id, published_at=own.created_at, permalink=own.permalink)
-        if key in self._duplicates:
-            # to send it again would be refused again; whether it is ours, somewhere, a person has to see
-            raise CannotTell(
-                "the network calls it a duplicate, and it is not to be seen here.", resource=self._resource
-            )
         return None
 
     # --- the wire -----------------------------------------------------------------------------------------------------
@@ -743,7 +733,7 @@ class TwitterConnector:
             return self._must_connect("the network refused to renew the token.")
         if status == 401:
             return _Unauthorized(
-                said, resource=self._resource, next_step=f"Connect the profile again: social connect {self.kind}"
+                said, resource=self._resource, next_step=f"Renew its access: {kit.renewal(self._context, self.kind)}"
             )
         if status == 402:
             until = now + CREDITS_WAIT
@@ -759,7 +749,7 @@ class TwitterConnector:
         if status == 400 and not publishes:
             return _BadRequest(said, resource=self._resource)
         if status == 403 and not publishes:
-            next_step = f"Give the token the permission, and connect the profile again: social connect {self.kind}"
+            next_step = f"Give the token the permission, then: {kit.renewal(self._context, self.kind)}"
             return _Forbidden(said, resource=self._resource, next_step=next_step)
         if status in {400, 403} and publishes:
             return self._denial(status, words, said)
@@ -768,7 +758,7 @@ class TwitterConnector:
     def _denial(self, status: int, words: str, said: str) -> ConnectorError:
         lowered = words.lower()
         if DUPLICATE.search(lowered):
-            return kit.Duplicate(said, resource=self._resource)
+            return Duplicate(said, resource=self._resource)
         other = RefusalReason.PERMISSION if status == 403 else RefusalReason.INVALID
         reason = next((reason for pattern, reason in DENIALS if pattern.search(lowered)), other)
         return Refused(said, reason=reason, resource=self._resource)
@@ -808,7 +798,7 @@ class TwitterConnector:
         return True
 
     def _must_connect(self, what: str) -> CredentialsExpired:
-        next_step = f"Connect the profile again: social connect {self.kind}"
+        next_step = f"Renew its access: {kit.renewal(self._context, self.kind)}"
         return CredentialsExpired(what, resource=self._resource, next_step=next_step)
 
     def _renewed(self) -> Mapping[str, str]:

@@ -391,7 +391,8 @@ class Connector(Protocol):
         ...
 
     def find_own_reply(self, post: PostRef, text: str, *, key: str) -> Receipt | None:
-        """Our reply if it is there, ``None`` if it is surely absent, ``CannotTell`` otherwise."""
+        """Our reply if it is there, ``None`` if it is surely absent, ``CannotTell`` where asking again would not help; a network
+        that does not answer raises as it does for every read."""
         ...
 
     def quota(self) -> tuple[Quota, ...]:

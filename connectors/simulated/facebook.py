@@ -317,11 +317,22 @@ def _comments(world: World, target: WorldPost, modifiers: Mapping[str, str]) -> 
     under = {target.sequence}
     found = []
     for post in world.comments(target.root):
-        if post.parent in under:
+        if _filed_under(world, post) in under:
             found.append(post)
             if modifiers.get("filter", "toplevel") == "stream":
                 under.add(post.sequence)
     return found[::-1] if modifiers.get("order", "chronological") == "reverse_chronological" else found
+
+
+def _filed_under(world: World, post: WorldPost) -> int | None:
+    """The sequence of what a comment stands under: what it answers or, with ``World.two_levels``, the top comment above that."""
+    place = post.parent
+    while world.two_levels and place is not None and place != post.root:
+        above = world.post(place)
+        if above is None or above.parent in (None, post.root):
+            break
+        place = above.parent
+    return place
 
 
 def _page(
@@ -414,7 +425,8 @@ def _node(world: World, what: Account | WorldPost, wanted: tuple[Wanted, ...]) -
 
 def _value(world: World, post: WorldPost, entry: Wanted) -> Iterator[Any]:
     """The value of one field, or nothing where the network leaves it out."""
-    parent = world.post(post.parent) if post.parent is not None else None
+    place = _filed_under(world, post)
+    parent = world.post(place) if place is not None else None
     match entry.name:
         case "message":
             yield post.text
@@ -433,7 +445,7 @@ def _value(world: World, post: WorldPost, entry: Wanted) -> Iterator[Any]:
         case "can_comment":
             yield not (world.blocked(post.author) or post.replies_disabled)
         case "comment_count":
-            yield len(world.replies(post.sequence))
+            yield len(_comments(world, post, {}))
         case "parent" if parent is not None and parent.parent is not None:
             yield _node(world, parent, entry.inner)
         case "message_tags" if tags := _tags(world, post):

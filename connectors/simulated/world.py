@@ -96,6 +96,8 @@ class World(Timeline):
         self._recorded: dict[str, int] = {}  # a recording's own keys -> sequences
         #: Networks that refuse the same words under the same post take them twice: nothing but the desk prevents it.
         self.accepts_repeats = False
+        #: A network of comments files what answers a nested comment beside it, under the top one, and says so of its parent.
+        self.two_levels = False
         self.advance(self.start)
 
     # --- time -------------------------------------------------------------------------------------------------------

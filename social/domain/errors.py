@@ -14,6 +14,7 @@ DyzurError                      what happened, to which resource, permanent or n
     ├── CredentialsExpired      the token must be renewed by a person (or a refresh failed for good)
     ├── Refused                 a definite no: nothing was published and a repeat would not help
     ├── Uncertain               sent, outcome unknown: look up before anything else
+    │   └── Duplicate           ... the network says that these words stand there already
     ├── CannotTell              the look-up of our own reply could not decide
     └── Unreachable             nothing was published; the network, or the way to it, is ill
 """
@@ -135,6 +136,11 @@ class Uncertain(ConnectorError):
     def __init__(self, what: str, *, over: bool = False, resource: str = "", next_step: str = "") -> None:
         super().__init__(what, resource=resource, next_step=next_step)
         self.over = over
+
+
+class Duplicate(Uncertain):
+    """The network says that these words stand there already. They may be our own first attempt, so this is no "no"; nor is it
+    any proof of absence that they are not to be seen."""
 
 
 class CannotTell(ConnectorError):

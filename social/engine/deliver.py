@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -26,6 +27,7 @@ from social.domain.errors import (
     CannotTell,
     ConnectorError,
     CredentialsExpired,
+    Duplicate,
     DyzurError,
     RateLimited,
     Refused,
@@ -85,6 +87,7 @@ class _Work:
     last_customer_at: datetime
     automatic_replies: int
     formal: bool
+    duplicate: bool
 
     @property
     def robot(self) -> bool:
@@ -172,10 +175,15 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
         log.exception("%s: reply #%d cannot be looked up", live.name, work.id)
         event = Event.CANNOT_TELL
     failpoints.reach("doubtful.looked-up")
+    said = ""
+    if event is Event.ABSENT and work.duplicate:
+        # to send it again would be refused again; whether it is ours, somewhere, a person has to see
+        event, said = Event.CANNOT_TELL, "; the network calls it a duplicate"
     step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
+        step = replace(step, reason=f"{step.reason}{said}")
         _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
     failpoints.reach("doubtful.after-settle")
     return 1
@@ -224,6 +232,7 @@ def _load(desk: Desk, claimed: Claim) -> tuple[_Work | None, LiveProfile]:
             last_customer_at=conversation.last_customer_at,
             automatic_replies=facts.automatic_replies,
             formal=formal is not None,
+            duplicate=outbox.is_called_duplicate(row),
         )
     return work, live
 
@@ -250,6 +259,12 @@ def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) 
             f"a colleague was quicker, in the network's own app at {colleague.astimezone(live.calendar.timezone):%H:%M}"
         )
         return Step(state=ReplyState.REFUSED, reason=reason, consequence=Consequence.ESCALATE)
+    beside = _perhaps_answered(desk, work)
+    if beside is not None:
+        at = f"{beside.astimezone(live.calendar.timezone):%H:%M}"
+        reason = f"perhaps a person answered already: since {at} something of ours stands where an answer to this customer would"
+        state = ReplyState.CANCELLED if work.robot else ReplyState.REFUSED
+        return Step(state=state, reason=reason, consequence=Consequence.ESCALATE)
     verdict = permission.evaluate(
         live.connector.reply_rules,
         post=work.post,
@@ -425,6 +440,12 @@ def _answered_in_the_app(desk: Desk, work: _Work) -> datetime | None:
         )
 
 
+def _perhaps_answered(desk: Desk, work: _Work) -> datetime | None:
+    """When something of ours appeared that may answer this customer. Whoever writes at the desk has seen what lay there."""
+    with desk.database.read() as session:
+        return posts.perhaps_answered(session, work.post_id, since=None if work.robot else work.created_at)
+
+
 def release_in(session: Session, claimed: Claim, work: _Work) -> None:
     """Give the reply back inside an open transaction; a pause is no fault of the reply's, so its attempts start anew."""
     session.execute(
@@ -518,6 +539,9 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
             _not_accepted(desk, claimed, live, work, error, now)
         else:
             log.warning("%s: reply #%d is doubtful, it will be looked up: %s", live.name, work.id, error)
+            if isinstance(error, Duplicate):
+                keep = partial(outbox.called_duplicate, reply_id=work.id, said=str(error))
+                desk.database.step(keep, patience=SERVER_MAY_BE_AWAY)
             if isinstance(error, Uncertain) and error.over:
                 _look_up_soon(desk, claimed, live, work)
     else:

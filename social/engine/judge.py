@@ -28,6 +28,7 @@ from social.engine.planning import plan
 from social.engine.recording import Judged, Recording
 from social.store import escalations, incidents, locks, outbox, profiles, volume
 from social.store.journal import ROBOT, note
+from social.store.posts import perhaps_answered
 from social.store.recall import (
     ASKED_FOR_A_PERSON,
     RecalledPost,
@@ -132,8 +133,10 @@ def _read_threads_after_gap(desk: Desk, claimed: Claim, posts: Collection[ToJudg
         with desk.database.read() as session:
             profile = profiles.by_ids(session, [post.profile_id])[0]
         poll.remember_look(desk, profile, list(thread), now)
+        with desk.database.read() as session:
+            perhaps = perhaps_answered(session, post.id)
         theirs = {item.native_id for item in thread if item.author.native_id == post.ref.author_id}
-        if not any(item.ours and item.in_reply_to in theirs for item in thread):
+        if perhaps is None and not any(item.ours and item.in_reply_to in theirs for item in thread):
             cleared.add(post.id)
     return cleared
 

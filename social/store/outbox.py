@@ -226,6 +226,26 @@ def put_off(session: Session, profile_id: int, *, until: datetime, reason: str) 
     )
 
 
+#: How the reason of a reply in doubt begins that its network called a duplicate.
+DUPLICATE = "duplicate"
+
+
+def called_duplicate(session: Session, reply_id: int, said: str) -> None:
+    """The network says that these words stand there already. Kept with the reply, whoever holds it by now: not to be seen is no
+    proof of absence from here, also for another process."""
+    columns = c(ReplyRow)
+    session.execute(
+        update(ReplyRow)
+        .where(columns.id == reply_id, columns.state == ReplyState.SENDING.value)
+        .values(reason=f"{DUPLICATE}: {said}")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_called_duplicate(row: ReplyRow) -> bool:
+    return (row.reason or "").startswith(f"{DUPLICATE}: ")
+
+
 def release_cap(session: Session, row: ReplyRow) -> None:
     """A send that surely did not happen gives the conversation's cap back."""
     if row.sent_by == SentBy.ROBOT.value:

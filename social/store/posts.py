@@ -195,7 +195,7 @@ def customers_of(session: Session, profile: Profile, roots: Collection[str]) -> 
 
 
 def looked_at(session: Session, conversation_ids: Sequence[int], *, now: datetime) -> None:
-    """These conversations' threads were read for answers by another client."""
+    """These conversations had their turn of a second look."""
     columns = c(ConversationRow)
     session.execute(update(ConversationRow).where(columns.id.in_(conversation_ids)).values(looked_at=now))
 
@@ -520,10 +520,7 @@ def answered_natively_since(
     """When a person answered this customer in the network's own app, later than ``asked_at`` and in what came in after
     ``since``; whatever has become of the case."""
     conversation = session.get_one(ConversationRow, conversation_id)
-    columns, replies = c(PostRow), c(ReplyRow)
-    through_us = select(replies.id).where(
-        replies.profile_id == columns.profile_id, replies.external_id == columns.native_id
-    )
+    columns = c(PostRow)
     own = session.execute(
         select(columns.in_reply_to, columns.created_at)
         .where(
@@ -531,7 +528,7 @@ def answered_natively_since(
             columns.ours.is_(True),
             columns.created_at > asked_at,
             columns.received_at >= since,
-            ~through_us.exists(),
+            ~_through_us(),
         )
         .order_by(columns.created_at)
     ).all()
@@ -540,6 +537,43 @@ def answered_natively_since(
     theirs = select(PostRow).where(columns.conversation_id == conversation_id, columns.ours.is_(False))
     names = {name for post in session.execute(theirs).scalars() for name in _names(post)}
     return next((row.created_at for row in own if row.in_reply_to in names), None)
+
+
+def perhaps_answered(session: Session, post_id: int, *, since: datetime | None = None) -> datetime | None:
+    """When something of ours appeared that may answer the customer of ``post_id``: no older than what they wait with (some
+    networks tell whole seconds), where theirs may file an answer to it, and explained by no reply row. Under a comment of our
+    own it names nobody, so nobody can tell whom it was for. ``since``: only what came in after."""
+    post = session.get_one(PostRow, post_id)
+    conversation = session.get_one(ConversationRow, post.conversation_id)
+    began = min(post.created_at, conversation.waiting_since or post.created_at)
+    columns = c(PostRow)
+    theirs = select(PostRow).where(
+        columns.conversation_id == post.conversation_id, columns.ours.is_(False), columns.created_at >= began
+    )
+    places: dict[str, datetime] = {}
+    for asked in session.execute(theirs.order_by(columns.created_at.desc())).scalars():
+        places |= dict.fromkeys(_addresses(asked), asked.created_at)
+    # compared and ordered here: by time SQLite would read all of the profile's posts, not its own ones in these places
+    own = select(columns.in_reply_to, columns.created_at).where(
+        columns.profile_id == post.profile_id,
+        columns.ours.is_(True),
+        among(columns.in_reply_to, places),
+        ~_through_us(),
+    )
+    if since is not None:
+        own = own.where(columns.received_at >= since)
+    return min(
+        (row.created_at for row in session.execute(own) if row.created_at >= places[row.in_reply_to]), default=None
+    )
+
+
+def _through_us() -> Any:
+    """A reply row has the address of this own post."""
+    columns, replies = c(PostRow), c(ReplyRow)
+    through_us = select(replies.id).where(
+        replies.profile_id == columns.profile_id, replies.external_id == columns.native_id
+    )
+    return through_us.exists()
 
 
 def quarantine(session: Session, profile_id: int, items: Iterable[Quarantined], *, now: datetime) -> int:

@@ -686,6 +686,14 @@ class ConnectorContract:
         assert found is not None
         assert len(stage.published()) == 1
 
+    @pytest.mark.parametrize("fault", ["status", "reset", "html", "truncated"])
+    def test_a_look_up_that_nobody_answered_is_no_verdict(self, stage: Stage, post: FetchedPost, fault: str) -> None:
+        connector = stage.connector()
+        connector.reply(post.ref, "Dziękujemy!", key="k1", sent_by=SentBy.ROBOT)
+        stage.fault(fault, method="GET", status=503)
+        self._fails(Unreachable, lambda: connector.find_own_reply(post.ref, "Dziękujemy!", key="k1"))
+        assert connector.find_own_reply(post.ref, "Dziękujemy!", key="k1") is not None
+
     @pytest.mark.parametrize("fault", ["reset", "html", "half-open", "status"])
     def test_a_write_that_may_have_arrived_is_never_called_a_failure(
         self, stage: Stage, post: FetchedPost, fault: str

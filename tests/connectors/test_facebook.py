@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import pytest
 
 from connectors.facebook import FacebookConnector
-from connectors.kit import Duplicate
 from connectors.simulated.control import customer_posts
 from connectors.simulated.facebook import APP_ID, FacebookDialect, native_id
 from connectors.simulated.records import WorldPost
@@ -22,6 +21,7 @@ from social.domain.errors import (
     CannotTell,
     ConnectorError,
     CredentialsExpired,
+    Duplicate,
     RateLimited,
     RefusalReason,
     Refused,

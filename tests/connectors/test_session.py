@@ -237,7 +237,7 @@ def test_a_token_in_the_address_is_in_no_error(network: Network) -> None:
     error = failed(lambda: network.session().get(address))
     assert TOKEN not in str(error)
     assert error.__context__ is None
-    assert "/x at 127.0.0.1" in str(error)
+    assert "; GET /x)." in str(error)
 
 
 def test_a_netrc_password_does_not_replace_our_token(

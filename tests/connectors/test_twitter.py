@@ -506,7 +506,7 @@ class TestTwitter(ConnectorContract):
         stage.connector(credentials=used).identity()
         again = RememberedCredentials("own", OAUTH2)  # an old backup with the spent refresh token
         error = self._fails(CredentialsExpired, lambda: stage.connector(credentials=again).identity())
-        assert "Connect the profile again" in str(error)
+        assert "Renew its access: social connect twitter --renew " in str(error)
         assert OAUTH2["refresh_token"] not in str(error)
 
     def test_a_reply_whose_token_had_ended_is_sent_by_the_next_attempt_only(self, stage: Stage) -> None:
