@@ -37,7 +37,7 @@ from social.domain.errors import (
 from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, budgets, failpoints, late, poll, skew
+from social.engine import alerts, budgets, failpoints, late, poll, refusals, skew
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
@@ -114,12 +114,15 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     if not work.robot and _robot_is_speaking(desk, work):
         _put_off(desk, claimed, live, work, now + LET_FINISH, now)
         return 1
+    if work.robot and _unjudged(desk, work):
+        _put_off(desk, claimed, live, work, _look_again_at(work.created_at, now), now)
+        return 1
     if _is_full(desk, live, claimed, work, now):
         return 1
     try:
         step = _before_the_wire(desk, live, work, now)
     except ConnectorError as error:
-        retry = error.until if isinstance(error, RateLimited) else _look_again_at(work.created_at, now)
+        retry = _after(error, _look_again_at(work.created_at, now), now)
         log.warning("%s: reply #%d waits, the thread cannot be read: %s", live.name, work.id, error)
         _put_off(desk, claimed, live, work, retry, now)
         return 1
@@ -161,7 +164,7 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
         if now - (work.intended_at or now) < GIVE_UP_LOOKING_AFTER:
             log.warning("%s: reply #%d is doubtful and cannot be looked up yet: %s", live.name, work.id, error)
             began = (work.intended_at or now) + _read_lag(desk, live) + OUTCOME_SHOWS
-            later = error.until if isinstance(error, RateLimited) else _look_again_at(began, now)
+            later = _after(error, _look_again_at(began, now), now)
             # a limit may last for a day: it is said in time that nobody can tell
             release(desk.database, claimed, due_at=min(later, (work.intended_at or now) + GIVE_UP_LOOKING_AFTER))
             return 1
@@ -183,8 +186,10 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
     if receipt is not None:
         _sent(desk, live, work, receipt, now)
     else:
-        step = replace(step, reason=f"{step.reason}{said}")
-        _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token)
+        step, due_at = replace(step, reason=f"{step.reason}{said}"), None
+        if event is Event.ABSENT and not work.robot:  # a robot's text has an end; a person's would be tried for ever
+            due_at = _in_time_to_warn(work, _look_again_at(work.created_at, now), now)
+        _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=due_at)
     failpoints.reach("doubtful.after-settle")
     return 1
 
@@ -335,15 +340,20 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             # the profile's limit counts what other daemons commit in this moment, too
             locks.hold_name(session, locks.PROFILE_LIMIT, live.id)
             locks.hold_conversations(session, [work.conversation_id])
+            if work.robot and _writes_more(session, work):
+                release_in(session, claimed, work)
+                return False
             if _wait_for_room(desk, session, live, claimed, work, now):
                 return False
             row = session.get(ReplyRow, work.id)
             overtaken = _overtaken(session, work, desk.now())
             if overtaken is not None:
                 step = delivery.advance(ReplyState.PLANNED, overtaken, sent_by=work.sent_by)
-                outbox.change_state(
+                changed = outbox.change_state(
                     session, work.id, ReplyState.PLANNED, step.state, token=claimed.token, reason=step.reason
                 )
+                if changed and step.consequence is Consequence.ESCALATE:
+                    _tell_people(session, live, work, step, now)
                 log.info("%-12s %s #%d: %s", step.state.value, live.name, work.post_id, step.reason)
                 return False
             leased_until = machine_time(session) + lease
@@ -407,6 +417,26 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
     with desk.database.read() as session:
         case = escalations.waiting_case(session, work.conversation_id)
         return case is not None and case.draft_until is not None and case.draft_until > machine_time_of(session)
+
+
+def _unjudged(desk: Desk, work: _Work) -> bool:
+    with desk.database.read() as session:
+        return _writes_more(session, work)
+
+
+def _writes_more(session: Session, work: _Work) -> bool:
+    """The customer wrote something here that nobody has judged yet: an emergency, or that they want no robot. What a backfill
+    holds is not due."""
+    columns = c(PostRow)
+    query = select(columns.id).where(
+        columns.conversation_id == work.conversation_id,
+        columns.ours.is_(False),
+        columns.deleted_at.is_(None),
+        columns.state == "new",
+        columns.due_at.is_not(None),
+        columns.id != work.post_id,  # its own edit is no news: the text is decided anew
+    )
+    return session.execute(query.limit(1)).first() is not None
 
 
 def _robot_is_speaking(desk: Desk, work: _Work) -> bool:
@@ -535,6 +565,7 @@ def _use_the_wire(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, no
             step = delivery.advance(ReplyState.SENDING, event, sent_by=work.sent_by)
             refused = Step(state=step.state, reason=f"{error.reason.value}: {error}", consequence=step.consequence)
             _apply(desk, live, work, ReplyState.SENDING, refused, now, token=claimed.token)
+            refusals.mind_the_account(desk, live, error, now)
         elif event is Event.NOT_ACCEPTED:
             _not_accepted(desk, claimed, live, work, error, now)
         else:
@@ -571,6 +602,13 @@ def _look_again_at(since: datetime, now: datetime) -> datetime:
     return now + min(max(now - since, LOOK_AGAIN_SOON), LOOK_AGAIN_AFTER)
 
 
+def _after(error: DyzurError, otherwise: datetime, now: datetime) -> datetime:
+    """When to try again. An access that ended is not renewed within a minute, and each try may count as a failed sign-in."""
+    if isinstance(error, RateLimited):
+        return error.until
+    return now + poll.RETRY_CREDENTIALS if isinstance(error, CredentialsExpired) else otherwise
+
+
 # --- 6: settle ---------------------------------------------------------------------------------------------------------
 
 
@@ -589,20 +627,20 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
                 session, conversation, at=at, now=now, natively=False, actor="outbox", seen_until=work.created_at
             )
         budgets.keep_quota(desk, live, session, now)
+        refusals.settle(session, live)
+        if not work.robot:
+            alerts.settle(session, kind="late-answer", subject=str(work.id))
         failpoints.reach("deliver.before-settle")
 
     desk.database.step(keep, patience=SERVER_MAY_BE_AWAY)
     failpoints.reach("deliver.after-settle")
+    desk.refused_in_a_row.pop(live.id, None)
     waited = now - work.post.created_at
     log.info("sent         %s #%d: %s, %s after the post", live.name, work.post_id, work.kind.value, _minutes(waited))
 
 
 def _not_accepted(desk: Desk, claimed: Claim, live: LiveProfile, work: _Work, error: DyzurError, now: datetime) -> None:
-    retry = _look_again_at(work.created_at, now)
-    if isinstance(error, RateLimited):
-        retry = error.until
-    elif isinstance(error, CredentialsExpired):
-        retry = now + poll.RETRY_CREDENTIALS
+    retry = _after(error, _look_again_at(work.created_at, now), now)
     log.warning("%s: reply #%d was not accepted: %s", live.name, work.id, error)
     step = delivery.advance(ReplyState.SENDING, Event.NOT_ACCEPTED, sent_by=work.sent_by)
     due_at = _in_time_to_warn(work, retry, now)

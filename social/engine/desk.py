@@ -78,6 +78,8 @@ class Desk:
     on_call: OnCall | None = None
     #: When each network was last asked how long its access lasts, by profile.
     accesses_asked: dict[int, datetime] = field(default_factory=dict)
+    #: Replies that the network refused one after another for want of a permission, or as abuse, by profile.
+    refused_in_a_row: dict[int, int] = field(default_factory=dict)
     #: When each open conversation's thread was last read here, by conversation.
     threads_read: dict[int, datetime] = field(default_factory=dict)
     #: Since when each profile's second look fails here.

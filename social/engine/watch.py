@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlmodel import Session
 
 from social import clock
@@ -15,7 +15,7 @@ from social.domain.assessment import RULES_ONLY, Urgency
 from social.domain.errors import ConnectorError
 from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.engine import alerts, backlog, budgets, removed
+from social.engine import alerts, backlog, budgets, deliver, removed
 from social.engine.desk import Desk
 from social.store import control, profiles
 from social.store.rows import active, c
@@ -97,6 +97,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
     with desk.database.read() as session:
         found = [
             *_deadlines(session, now),
+            *_late_answers(session, now),
             *_silent_profiles(session, desk, now),
             *_ending_accesses(session, desk, now),
             *_of_this_daemon(desk, daemon, ills or {}),
@@ -161,7 +162,7 @@ def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
 def _known(session: Session) -> dict[tuple[str, str], datetime]:
     """(kind, subject) -> since when."""
     columns = c(AlertRow)
-    kinds = ("deadline", "connector", "token", *_LASTING)
+    kinds = ("deadline", "late-answer", "connector", "token", *_LASTING)
     rows = session.execute(select(columns.kind, columns.subject, columns.raised_at).where(columns.kind.in_(kinds)))
     return {(kind, subject): raised_at for kind, subject, raised_at in rows}
 
@@ -186,6 +187,38 @@ def _deadlines(session: Session, now: datetime) -> Iterator[_Cause]:
             profile_id=case.profile_id,
             brand_id=case.brand_id,
             escalation_id=case.id,
+        )
+
+
+def _late_answers(session: Session, now: datetime) -> Iterator[_Cause]:
+    """A person believes that their answer went out. Whoever delivers it says so too, in the case; but nobody delivers for a
+    profile that cannot be opened. What is paused waits because somebody wants it to."""
+    if control.paused_since(session) is not None:
+        return
+    columns, cases = c(ReplyRow), c(EscalationRow)
+    rows = session.execute(
+        select(ReplyRow, c(ProfileRow).name, cases.id)
+        .join(ProfileRow, c(ProfileRow).id == columns.profile_id)
+        .join(
+            EscalationRow,
+            and_(cases.conversation_id == columns.conversation_id, active(EscalationRow)),
+            isouter=True,
+        )
+        .where(
+            active(ReplyRow),
+            columns.sent_by == SentBy.PERSON.value,
+            columns.created_at <= now - deliver.GIVE_UP_LOOKING_AFTER,
+        )
+    )
+    for reply, profile, case_id in rows:
+        yield _Cause(
+            kind="late-answer",
+            subject=str(reply.id),
+            message=f"an answer on {profile} (case {case_id or 'ended'}) could not be sent for an hour",
+            urgency=Urgency.HIGH,
+            profile_id=reply.profile_id,
+            brand_id=reply.brand_id,
+            escalation_id=case_id,
         )
 
 

@@ -127,7 +127,9 @@ def test_it_keeps_the_earliest_deadline_of_a_formal_complaint(store_database: Da
 
 
 @pytest.mark.parametrize("formal", [True, False])
-def test_a_case_that_comes_back_has_the_deadline_of_what_brought_it_back(store_database: Database, formal: bool) -> None:
+def test_a_case_that_comes_back_has_the_deadline_of_what_brought_it_back(
+    store_database: Database, formal: bool
+) -> None:
     days = timedelta(days=14)
     case_id = case(store_database, asked(store_database), formal_deadline=days)
     end(store_database, case_id, "closed", now=NOW + timedelta(days=13))
