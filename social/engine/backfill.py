@@ -15,7 +15,6 @@ from math import ceil
 
 from sqlalchemy import or_, select, update
 
-from connectors.spending import SCOPE as MONEY
 from social.domain.assessment import RULES_ONLY
 from social.domain.errors import Conflict, ModelUnavailable, RateLimited
 from social.domain.post import FetchedPost
@@ -100,9 +99,8 @@ def read_page(desk: Desk, live: LiveProfile, work: Backfill, now: datetime) -> B
     try:
         page = live.connector.history(work.since, work.cursor)
     except RateLimited as error:
-        if error.scope != MONEY:  # that is kept already, and ends when the operator raises the limit
-            with desk.database.write() as session:  # the poll would run into the same limit
-                budgets.keep_pause(session, live.id, error, now)
+        with desk.database.write() as session:  # the poll would run into the same limit
+            budgets.keep_pause(session, live.id, error, now)
         raise
     return _keep(desk, live, profile, work, page, now)
 

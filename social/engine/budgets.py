@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from connectors.spending import SCOPE as MONEY
 from social.domain.errors import RateLimited
 from social.engine.desk import Desk, LiveProfile
 from social.store import profiles
@@ -35,7 +36,10 @@ def asking(desk: Desk, live: LiveProfile, scopes: tuple[str, ...], now: datetime
 
 def keep_pause(session: Session, profile_id: int, error: RateLimited, now: datetime, *, stops: str = "read") -> None:
     """Networks name their budgets as they like. Where one limits all reading, nothing can be sent either, since each send
-    looks first; where it limits one kind of request, only what makes these (``stops``) would run into it again."""
+    looks first; where it limits one kind of request, only what makes these (``stops``) would run into it again. The operator's
+    own limit of money is none of the network's: it ends when the operator raises it."""
+    if error.scope == MONEY:
+        return
     scope = "all" if error.scope in {"all", "read"} else stops
     profiles.record_pause(session, profile_id, scope, error.until, now=now)
 

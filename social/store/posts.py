@@ -421,6 +421,10 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now:
     ):
         row.external_id, row.permalink = post.native_id, post.permalink
         session.add(row)
+        # it was called absent, given up, and is public all the same: that was this conversation's automatic text
+        if row.sent_by == SentBy.ROBOT.value and row.state != ReplyState.SENT.value:
+            latest = max(filter(None, (conversation.last_automated_at, post.created_at)))
+            outbox.take_cap(session, row, at=latest)
     if row.sent_by == SentBy.PERSON.value:
         # whoever delivers it comes too late to end the case
         record_person_answer(

@@ -11,13 +11,14 @@ from social.clock import SteppedClock
 from social.domain.assessment import Flag, Urgency
 from social.domain.errors import CredentialsExpired, RefusalReason, Refused, Uncertain
 from social.domain.post import Author, FetchedPost
+from social.domain.reply import ReplyState
 from social.engine import line, people, watch
 from social.engine.refusals import ABUSE_PAUSE, TOLD_AFTER
 from social.engine.schedule import run_stepped
 from social.ports import ALLOWED, Verdict
 from social.store import control, outbox
 from social.store.session import Database
-from social.store.tables import PostRow
+from social.store.tables import PostRow, ReplyRow
 from tests.cast import MAREK, PIOTR, at
 from tests.engine.looking import rows
 from tests.engine.test_deliver import DUE, WORDS, Told
@@ -227,3 +228,20 @@ def test_a_text_that_came_too_late_while_its_thread_was_read_is_noted_in_the_cas
     line.send_out(told.desk, told.clock.now())
     assert told.reply["state"] == "late"
     assert "its time passed" in told.note
+
+
+def test_a_text_that_was_given_up_and_is_public_all_the_same_was_the_automatic_one(
+    told: Told, network: FakeConnector
+) -> None:
+    """The look-up called it absent too early; then it was cancelled; then it shows."""
+    network.fails("reply", Uncertain("time-out."), after_effect=True)
+    told.deliver()
+    with told.database.write() as session:
+        row = session.get_one(ReplyRow, told.reply_id)
+        outbox.change_state(session, told.reply_id, ReplyState.SENDING, ReplyState.PLANNED)
+        outbox.release_cap(session, row)
+        outbox.cancel_planned(session, now=DUE, reason="a test", post_id=told.post_id)
+    assert told.cap is None
+    line.take_in(told.desk, told.clock.now())
+    assert told.reply["external_id"] == network.public_replies[0].native_id
+    assert told.cap == DUE
