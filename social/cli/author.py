@@ -192,7 +192,10 @@ def _agree(preview: Preview, yes: bool) -> None:
 def _older_copies(opened: Opened) -> list[Path]:
     from social.store import copies
 
+    backups = opened.settings.path(opened.settings.database.backup_folder)
     if opened.database.path is None:
-        return []
-    folders = {opened.database.path.parent, opened.settings.path(opened.settings.database.backup_folder)}
-    return sorted(path for folder in folders for path in copies.of(opened.database, folder))
+        # the server's own copies, and the SQLite file from before a move with its copies, where they usually lie
+        folders = (backups, opened.settings.path(Path("var")))
+        return sorted({path for folder in folders for ending in ("dump", "db") for path in folder.glob(f"*.{ending}")})
+    folders = (backups, opened.database.path.parent)
+    return sorted({path for folder in folders for path in copies.of(opened.database, folder)})

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from social.domain.errors import Conflict
 from social.store.columns import UtcDateTime
-from social.store.session import Database
+from social.store.session import MOVED, Database
 from social.store.tables import Table
 
 #: No table of the schema: it is in such a file alone.
@@ -70,7 +70,7 @@ def close(session: Session, *, to: str, at: datetime) -> None:
             session.execute(
                 text(
                     f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {change} ON {quote(table.name)} "
-                    "BEGIN SELECT RAISE(ABORT, 'this database was moved to another one'); END"
+                    f"BEGIN SELECT RAISE(ABORT, '{MOVED}'); END"
                 )
             )
 

@@ -303,6 +303,12 @@ def _explained(database: Database) -> Iterator[None]:
                 resource=_resource(database),
                 next_step="Upgrade it with: social db upgrade",
             ) from error
+        if MOVED in text:
+            raise StoreError(
+                "the rows of this database were moved to another one.",
+                resource=_resource(database),
+                next_step="Stop this program; social db status says where they are.",
+            ) from error
         if "not a database" in text or "malformed" in text:
             raise StoreError(
                 "the database file is damaged.",
@@ -310,6 +316,10 @@ def _explained(database: Database) -> Iterator[None]:
                 next_step="Move it away and restore the newest backup beside it.",
             ) from error
         raise
+
+
+#: What SQLite says by the triggers of a file whose rows were moved away (``social.store.moved_away``).
+MOVED = "this database was moved to another one"
 
 
 def _is_away(error: OperationalError) -> bool:

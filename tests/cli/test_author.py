@@ -184,7 +184,10 @@ def test_on_postgresql_the_old_database_says_who_was_forgotten(
     made = social("db", "backup", "--to", "copies", "--json")
     assert made.code == 0, made.err
     copy = made.json["backup"]
-    assert social("author", "forget", "facebook", "anna.n", "--reason", "asked", "--yes").code == 0
+    dump = Path(social("db", "backup", "--to", "var/backups", "--json").json["backup"])
+    (shop / "var" / "before-the-move.db").touch()
+    forgotten = social("author", "forget", "facebook", "anna.n", "--reason", "asked", "--yes", "--json")
+    assert {Path(file).name for file in forgotten.json["older_copies"]} == {dump.name, "before-the-move.db"}
     database.close()
 
     use(new)

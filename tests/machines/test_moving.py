@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, inspect, select, text
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from connectors.simulated.world import World, WorldOptions
@@ -226,11 +225,11 @@ def test_nothing_in_the_old_file_can_be_changed_any_more_also_by_who_had_it_open
     moving.move(day, empty, now=NOW)
 
     before = everything(just_started)
-    with pytest.raises(IntegrityError, match="moved"), just_started.write() as session:
+    with pytest.raises(StoreError, match="moved"), just_started.write() as session:
         session.execute(text("UPDATE post SET state = 'judged' WHERE id = (SELECT min(id) FROM post)"))
-    with pytest.raises(IntegrityError, match="moved"), just_started.write() as session:
+    with pytest.raises(StoreError, match="moved"), just_started.write() as session:
         session.execute(text("DELETE FROM conversation"))
-    with pytest.raises(IntegrityError, match="moved"):
+    with pytest.raises(StoreError, match="moved"):
         profile(just_started, "new-shop")
     with pytest.raises(Conflict, match="moved to postgresql"), just_started.write() as session:
         control.beat(session, name="here:1", parts="poll", started_at=NOW, at=NOW, model=None)
