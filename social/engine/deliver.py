@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from responders import compose, delivery, guard, permission
@@ -114,8 +114,8 @@ def send_one(desk: Desk, claimed: Claim, now: datetime) -> int:
     if not work.robot and _robot_is_speaking(desk, work):
         _put_off(desk, claimed, live, work, now + LET_FINISH, now)
         return 1
-    if work.robot and _unjudged(desk, work):
-        _put_off(desk, claimed, live, work, _look_again_at(work.created_at, now), now)
+    if work.robot and (since := _unjudged(desk, work)) is not None:
+        _put_off(desk, claimed, live, work, _look_again_at(since, now), now)
         return 1
     if _is_full(desk, live, claimed, work, now):
         return 1
@@ -340,7 +340,7 @@ def _commit_intent(desk: Desk, live: LiveProfile, claimed: Claim, work: _Work, n
             # the profile's limit counts what other daemons commit in this moment, too
             locks.hold_name(session, locks.PROFILE_LIMIT, live.id)
             locks.hold_conversations(session, [work.conversation_id])
-            if work.robot and _writes_more(session, work):
+            if work.robot and _writes_more(session, work) is not None:
                 release_in(session, claimed, work)
                 return False
             if _wait_for_room(desk, session, live, claimed, work, now):
@@ -419,16 +419,16 @@ def _somebody_writes(desk: Desk, work: _Work) -> bool:
         return case is not None and case.draft_until is not None and case.draft_until > machine_time_of(session)
 
 
-def _unjudged(desk: Desk, work: _Work) -> bool:
+def _unjudged(desk: Desk, work: _Work) -> datetime | None:
     with desk.database.read() as session:
         return _writes_more(session, work)
 
 
-def _writes_more(session: Session, work: _Work) -> bool:
-    """The customer wrote something here that nobody has judged yet: an emergency, or that they want no robot. What a backfill
-    holds is not due."""
+def _writes_more(session: Session, work: _Work) -> datetime | None:
+    """Since when something that the customer wrote here waits to be judged: it may be an emergency, or say that they want no
+    robot. What a backfill holds is not due."""
     columns = c(PostRow)
-    query = select(columns.id).where(
+    query = select(func.min(columns.received_at)).where(
         columns.conversation_id == work.conversation_id,
         columns.ours.is_(False),
         columns.deleted_at.is_(None),
@@ -436,7 +436,8 @@ def _writes_more(session: Session, work: _Work) -> bool:
         columns.due_at.is_not(None),
         columns.id != work.post_id,  # its own edit is no news: the text is decided anew
     )
-    return session.execute(query.limit(1)).first() is not None
+    since: datetime | None = session.execute(query).scalar()
+    return since
 
 
 def _robot_is_speaking(desk: Desk, work: _Work) -> bool:

@@ -17,7 +17,7 @@ from social.domain.post import Author, FetchedPost, Gone, Quarantined
 from social.domain.reply import ReplyState, SentBy
 from social.store import escalations, locks, outbox, threads, tombstones, wakes
 from social.store.journal import NETWORK_APP, ROBOT, note
-from social.store.mapping import Profile, post_values
+from social.store.mapping import Profile, native_names, post_values
 from social.store.quotes import unquote
 from social.store.rows import among, c, upsert
 from social.store.tables import (
@@ -114,7 +114,7 @@ def remember(
     own = [post for post in fresh if post.ours]
     if not history and (edited or len(fresh) > len(own)):
         wakes.wake(session, wakes.TRIAGE)
-    names = [name for post in fresh if not post.ours for name in _names(post)]
+    names = [name for post in fresh if not post.ours for name in native_names(post)]
     # an answer to what the edit left is still one to it; an answer to what it replaced was explained in its time
     names += [str(post.native["id"]) for _, post in changed if not post.ours and post.native.get("id")]
     earlier = _own_answers_to(session, profile, names, own)
@@ -393,18 +393,10 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | Po
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
 
 
-def _names(post: FetchedPost | PostRow) -> set[str]:
-    """What a network may call ``post`` itself: where every edit has an id of its own, an answer may name any of them."""
-    native = post.native or {}
-    versions = native.get("versions")
-    listed = versions if isinstance(versions, list) else []
-    return {post.native_id, *(str(value) for value in (native.get("id"), *listed) if value)}
-
-
 def _addresses(post: PostRow) -> set[str]:
     """What a network may call the place of an answer to ``post``."""
     native = post.native or {}
-    return _names(post) | {str(value) for value in (post.in_reply_to, native.get("parent")) if value}
+    return native_names(post) | {str(value) for value in (post.in_reply_to, native.get("parent")) if value}
 
 
 def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now: datetime) -> None:
@@ -455,7 +447,7 @@ def _answered_conversations(session: Session, profile: Profile, post: FetchedPos
 
 
 def _post_named(session: Session, profile: Profile, name: str, *, thread_root: str) -> PostRow | None:
-    """By its first id or, in its thread, by that of a version: only what was edited has more than one (``_names``)."""
+    """By its first id or, in its thread, by that of a version: only what was edited has more than one (``native_names``)."""
     posts = c(PostRow)
     found = session.execute(select(PostRow).where(*_of(profile), posts.native_id == name)).scalar_one_or_none()
     if found is not None:
@@ -463,7 +455,7 @@ def _post_named(session: Session, profile: Profile, name: str, *, thread_root: s
     edited = select(PostRow).where(
         posts.conversation_id.in_(threads.conversations_in(profile.id, thread_root)), posts.edited_at.is_not(None)
     )
-    found = next((row for row in session.execute(edited).scalars() if name in _names(row)), None)
+    found = next((row for row in session.execute(edited).scalars() if name in native_names(row)), None)
     if found is not None:
         # nobody could know before that it is spoken to (``_hold_around``)
         locks.hold_conversations(session, [found.conversation_id])
@@ -488,7 +480,7 @@ def record_person_answer(
     at = at if earlier is None else max(earlier, at)  # an older answer that is read later brings nothing back
     conversation.person_answered_at = at
     columns = c(PostRow)
-    unseen = columns.created_at > at
+    unseen = func.coalesce(columns.edited_at, columns.created_at) > at
     if seen_until is not None:  # as ``recall`` asks of a post that is judged later
         # delivery's own look stores an edit in the very moment of the answer, where the clock is a stepped one
         revisions = c(RevisionRow)
@@ -539,7 +531,7 @@ def answered_natively_since(
     if not own:
         return None
     theirs = select(PostRow).where(columns.conversation_id == conversation_id, columns.ours.is_(False))
-    names = {name for post in session.execute(theirs).scalars() for name in _names(post)}
+    names = {name for post in session.execute(theirs).scalars() for name in native_names(post)}
     return next((row.created_at for row in own if row.in_reply_to in names), None)
 
 

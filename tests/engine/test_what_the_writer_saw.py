@@ -154,3 +154,18 @@ def test_an_edit_that_was_on_the_screen_is_answered(
     run_stepped(desk, clock, until=at("2026-11-20 12:30"))
 
     assert case_of(desk.database).state == "answered"
+
+
+def test_an_answer_in_the_app_from_before_the_edit_that_is_read_after_it_closes_nothing(
+    desk: Desk, clock: SteppedClock, network: Slow, asked: FetchedPost
+) -> None:
+    """A colleague answered the old words at 10:35:30; the network lists it late, when the new ones are judged already."""
+    network.edits(asked.native_id, DANGER, when=at("2026-11-20 10:36"))
+    clock.advance_to(at("2026-11-20 11:00"))
+    run_stepped(desk, clock, until=at("2026-11-20 11:05"))
+    assert case_of(desk.database).urgency == "critical"
+    network.answers_by_hand(asked, ANSWER, when=at("2026-11-20 10:35:30"))
+
+    run_stepped(desk, clock, until=at("2026-11-20 12:30"))
+
+    assert_danger_waits(desk, network)

@@ -1,15 +1,18 @@
 """The history checker: what the public could read, the database and the audit log, held against eight invariants.
 
 I1  every post that a network showed to the shop is stored exactly once
-I2  nothing was said twice: one automatic text a post, and one a customer and thread in 24 hours (a hand-over besides)
+I2  nothing was said twice: one automatic text a post, and one a customer and thread in 24 hours (a hand-over besides, but
+    never on X)
 I3  every post ends as answered, escalated, ignored with a reason, or waiting; every reply as what it really became
-I4  an urgent post is acknowledged or in front of people within the hour, or an alert says why not
+I4  an urgent post is acknowledged or in front of people within the hour, or an alert of what was in the way says why not
 I5  no cursor passed a post that is not stored
 I6  nothing automatic after a stop, a deletion or a person's answer
 I7  the database is sound, and nothing in it points nowhere
 I8  no secret and no customer's words in a log
 
-Shares no code with the desk but its tables. ``violations`` gives one line for each breach: invariant, post, what is wrong.
+Shares no code with the desk but its tables, and believes the public rather than the desk's own memory where both know: who
+said stop, what is urgent by its words, who answered. ``violations`` gives one line for each breach: invariant, post, what is
+wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 from pathlib import Path
 
 from sqlalchemy import select, text
@@ -47,8 +50,14 @@ from tests.reliability.public import PublicHistory, PublicPost
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 HAND_OVER, ROBOT = "hand-over", "robot"
+#: Networks that allow one automatic text in a conversation, ever: no hand-over is confirmed beside it.
+ONE_TEXT_ONLY = frozenset({"twitter"})
+_URGENT, _WAITING = ("critical", "high"), ("open", "taken")
+#: Alerts that say why a post may not be seen in its hour; all others tell of something else, or of the post itself.
+NOT_READ, NOT_WORKED_OFF, PART_IS_ILL = "connector", "behind", "daemon"
 _LABELS = ("language", "sentiment", "urgency", "needs_reply", "flags", "abstained")
 _PERHAPS_PUBLIC = ("sent", "sending", "unknown")
+_NO_WORDS = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +68,8 @@ class Run:
     ``within``: the customer's hour of I4. ``in_flight``: world time between the last look at a thread and the wire, in
     which nobody can know what happens. ``vanishes``: a post deleted so soon may never have been shown to anybody; nor one that
     was deleted before the networks were asked so many ``looks``: nobody polls while dead, and a poll may die with its page.
+
+    ``urgent`` and ``stops``: words by which a post is urgent, or says stop, whatever the desk made of it.
     """
 
     public: PublicHistory
@@ -70,6 +81,8 @@ class Run:
     in_flight: timedelta = timedelta(minutes=5)
     vanishes: timedelta = timedelta(minutes=10)
     looks: int = 3
+    urgent: re.Pattern[str] = _NO_WORDS
+    stops: re.Pattern[str] = _NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +104,9 @@ def violations(run: Run) -> list[str]:
 
 
 def labels_differ(database: Database, judge: Classifier, *, only: re.Pattern[str]) -> list[str]:
-    """Posts whose words match ``only`` and whose judgement is not the one that an undisturbed pass gives."""
+    """Posts whose words match ``only`` and whose judgement is not the one that an undisturbed pass gives, or that have none:
+    an undisturbed pass judges everything. What is still ``new`` comes yet, and what was given up as ``failed`` is told to people
+    as such; both are for I3."""
     posts = [
         post for post in rows(database, PostRow) if not post.ours and only.search(post.text) and not post.edited_at
     ]
@@ -100,7 +115,11 @@ def labels_differ(database: Database, judge: Classifier, *, only: re.Pattern[str
     found = []
     for post, assessment in zip(posts, fresh, strict=True):
         row, values = judged.get((post.id, post.revision_number)), assessment_values(assessment)
-        differ = [name for name in _LABELS if row is not None and getattr(row, name) != values[name]]
+        if row is None:
+            if post.state not in ("new", "failed"):
+                found.append(str(Violation("K2", f"post row {post.id}", f"is {post.state}, and was never judged")))
+            continue
+        differ = [name for name in _LABELS if getattr(row, name) != values[name]]
         if differ:
             found.append(str(Violation("K2", f"post row {post.id}", f"was judged otherwise: {', '.join(differ)}")))
     return found
@@ -125,6 +144,7 @@ class _Facts:
         self.judged = {(row.post_id, row.revision_number): row for row in rows(database, AssessmentRow)}
         self.decided = {(row.post_id, row.revision_number): row for row in rows(database, DecisionRow)}
         self.by_id = {post.id: post for post in self.posts}
+        self.shown = {(post.network, post.native_id): post for post in self.public.of_customers}
         self.stored: dict[tuple[str, str], list[PostRow]] = defaultdict(list)
         for post in self.posts:
             self.stored[post.network, post.native_id].append(post)
@@ -132,9 +152,31 @@ class _Facts:
         for reply in self.replies:
             self.replies_to[reply.post_id].append(reply)
         self.cases_of: dict[int, list[EscalationRow]] = defaultdict(list)
+        conversation_of: dict[int, int] = {}
         for case in self.cases:
             self.cases_of[case.conversation_id].append(case)
+            conversation_of[case.id or 0] = case.conversation_id
+        self.shown_to_people: dict[int, set[datetime]] = defaultdict(set)  # by conversation: when its case came up
+        for event in self.events:
+            if event.subject_kind == "case" and event.verb in ("opened", "joined", "reopened"):
+                self.shown_to_people[conversation_of.get(event.subject_id, 0)].add(event.at)
+        self.decisions_on: dict[int, list[DecisionRow]] = defaultdict(list)
+        for decision in rows(database, DecisionRow):
+            self.decisions_on[decision.post_id].append(decision)
+        # by post: what of it was judged urgent, the first revision first
+        self.urgent: dict[int, list[AssessmentRow]] = defaultdict(list)
+        for judgement in sorted(self.judged.values(), key=lambda row: row.revision_number):
+            if judgement.urgency in _URGENT:
+                self.urgent[judgement.post_id].append(judgement)
         self.written = {id_: reply for reply in self.replies for id_ in self._public_ids(reply)}
+        self.by_hand: dict[tuple[str, int, str], list[PublicPost]] = defaultdict(list)
+        for post in (*self.public.by_people_in_the_app, *filterfalse(self._by_robot, self.public.said)):
+            above = self.public.above(post)
+            self.by_hand[post.network, above.root, above.author].append(post)
+        self.stops_of: dict[tuple[str, str], list[PublicPost]] = defaultdict(list)
+        for post in self.public.of_customers:
+            if self.run.stops.search(post.text):
+                self.stops_of[post.network, post.author].append(post)
 
     def _public_ids(self, reply: ReplyRow) -> Iterator[int]:
         """The public posts that this row of the outbox accounts for: by the network's id, or, where the answer of the network
@@ -214,9 +256,13 @@ class _Facts:
         for (parent, words), count in Counter((post.parent, _words(post.text)) for post in said).items():
             if count > 1:
                 yield Violation("I2", f"{subject}, under post {parent}", f"{count} times {words[:40]!r}")
-        robot = [post for post in said if self._by_robot(post)]
+        robot = sorted(filter(self._by_robot, said), key=lambda post: post.created_at)
+        for later in robot[1:] if robot and robot[0].network in ONE_TEXT_ONLY else ():
+            yield Violation(
+                "I2", later, f"is a second automatic text where one is allowed, after post {robot[0].sequence}"
+            )
         plain = [post for post in robot if self._kind(post) != HAND_OVER]
-        for earlier, later in pairwise(sorted(plain, key=lambda post: post.created_at)):
+        for earlier, later in pairwise(plain):
             if later.created_at - earlier.created_at < DAY:
                 yield Violation("I2", later, f"is a second automatic text in a day, after post {earlier.sequence}")
         if len(robot) - len(plain) > 1:
@@ -251,8 +297,8 @@ class _Facts:
 
     def _where_it_stands(self, post: PostRow) -> str:
         """Empty where it stands in exactly one of the four places."""
-        if post.state == "new":
-            return "was never judged" if self._over(post.created_at) else ""
+        if post.state == "new":  # some networks do not say when an edit was made: then it is of when the desk read it
+            return "was never judged" if self._over(post.edited_at or post.created_at) else ""
         key = (post.id, post.revision_number)
         if post.state != "failed" and (key not in self.judged or key not in self.decided):
             return f"is {post.state} without an assessment or a decision"
@@ -260,10 +306,20 @@ class _Facts:
         if promised and not any(reply.kind == promised["kind"] for reply in self.replies_to[post.id or 0]):
             return f"was decided on an {promised['kind']}, and there is none"
         if post.outcome == "escalated":
-            return "" if self.cases_of[post.conversation_id] else "is escalated, and its conversation has no case"
+            return self._not_in_a_case(post)
         if post.outcome == "ignored":
             return "" if post.reason else "is ignored without a reason"
         return f"ends nowhere ({post.state}, {post.outcome})"
+
+    def _not_in_a_case(self, post: PostRow) -> str:
+        """A case that ended before these words were written is not theirs."""
+        cases, written = self.cases_of[post.conversation_id], post.edited_at or post.created_at
+        if not cases:
+            return "is escalated, and its conversation has no case"
+        ends = [case.answered_at or case.closed_at for case in cases if case.state not in _WAITING]
+        if len(ends) < len(cases) or any(end is not None and end >= written for end in ends):
+            return ""
+        return f"is escalated, and its case had ended before it was written at {written:%H:%M:%S}"
 
     def _wrong_with(self, reply: ReplyRow, sent: int, settled: bool, public: bool) -> Iterator[str]:
         asked = self.by_id.get(reply.post_id)
@@ -285,46 +341,85 @@ class _Facts:
     # --- I4 -----------------------------------------------------------------------------------------------------------
 
     def in_time(self) -> Iterator[Violation]:
-        alerted = {alert.escalation_id for alert in self.alerts if alert.escalation_id is not None}
         for post in self.posts:
-            judged = self.judged.get((post.id, post.revision_number))
-            if (
-                judged is None
-                or judged.urgency not in ("critical", "high")
-                or post.outcome != "escalated"
-                or post.history
-            ):
+            public = self.shown.get((post.network, post.native_id))
+            if public is None or post.profile_id not in self.profiles or self._for_nobody(post):
                 continue
-            cases = self.cases_of[post.conversation_id]
-            seen = [case.opened_at for case in cases] + [r.sent_at for r in self.replies_to[post.id or 0] if r.sent_at]
-            late = min(seen, default=None) is None or min(seen) - post.created_at > self.run.within
-            if late and not any(case.id in alerted for case in cases):
-                yield Violation(
-                    "I4", f"post row {post.id}", f"is {judged.urgency}, nobody saw it within {self.run.within}"
-                )
+            urgency, since = self._urgent_since(post, public)
+            if since is None:
+                continue
+            seen = self._seen_at(post, public, since)
+            late = self._over(since) if seen is None else seen - since > self.run.within
+            if late and not self._gone_in_time(public, since, seen) and not self._explained(post, since, seen):
+                yield Violation("I4", f"post row {post.id}", f"is {urgency}, nobody saw it within {self.run.within}")
+
+    def _for_nobody(self, post: PostRow) -> bool:
+        """The network says that a machine wrote it, or it was there before the desk was."""
+        first = self.profiles[post.profile_id].first_polled_at
+        there_before = post.history and first is not None and post.created_at <= first
+        return self.authors[post.author_id].is_bot or there_before
+
+    def _urgent_since(self, post: PostRow, public: PublicPost) -> tuple[str, datetime | None]:
+        """How urgent, and when it was written so: by its judgement, or by its words where the desk made nothing of them."""
+        judged, written = self.urgent[post.id or 0], post.edited_at or post.created_at
+        if judged:
+            return judged[0].urgency, post.created_at if judged[0].revision_number == 1 else written
+        return "urgent by its words", written if self.run.urgent.search(public.text) else None
+
+    def _seen_at(self, post: PostRow, public: PublicPost, since: datetime) -> datetime | None:
+        """When this post itself came up in a case: the decision and the case's entry in the audit log are one transaction, so
+        an older case, or what another post brought up, does not count. Or when it was answered, by anybody."""
+        in_a_case, decisions = self.shown_to_people[post.conversation_id], self.decisions_on[post.id or 0]
+        escalated = {decision.made_at for decision in decisions if decision.outcome == "escalated"}
+        seen = in_a_case if post.state == "failed" else in_a_case & escalated
+        answered = [reply.sent_at for reply in self.replies_to[post.id or 0] if reply.sent_at is not None]
+        by_hand = [answer.created_at for answer in self.by_hand[post.network, public.root, public.author]]
+        return min((at for at in (*seen, *answered, *by_hand) if at >= since), default=None)
+
+    def _gone_in_time(self, public: PublicPost, since: datetime, seen: datetime | None) -> bool:
+        gone = public.deleted_at
+        return gone is not None and gone - since <= self.run.within and (seen is None or gone < seen)
+
+    def _explained(self, post: PostRow, since: datetime, seen: datetime | None) -> bool:
+        """Does an alert say what was in the way? The post's own is none: it is raised when people see it. One of a network that
+        is not read, or of more than can be worked off, is taken back once that is over. One of a daemon may outlive it, so it
+        must be of the time in which the post waited."""
+        profile = self.profiles[post.profile_id].name
+        for alert in self.alerts:
+            if seen is not None and alert.raised_at > seen:
+                continue
+            of_then = alert.kind == PART_IS_ILL and since - self.run.within <= alert.raised_at
+            # by its subject: the network may be read, and something else of it not work
+            if of_then or (alert.kind in (NOT_READ, NOT_WORKED_OFF) and alert.subject == profile):
+                return True
+        return False
 
     # --- I6 -----------------------------------------------------------------------------------------------------------
 
     def silent_where_told(self) -> Iterator[Violation]:
-        by_hand: dict[tuple[str, int, str], list[PublicPost]] = defaultdict(list)
-        for post in (
-            *self.public.by_people_in_the_app,
-            *(said for said in self.public.said if not self._by_robot(said)),
-        ):
-            above = self.public.above(post)
-            by_hand[post.network, above.root, above.author].append(post)
         for said in filter(self._by_robot, self.public.said):
             above, decided = self.public.above(said), said.created_at - self.run.in_flight
             if above.deleted_at is not None and above.deleted_at < decided:
                 yield Violation("I6", said, f"answers post {above.sequence}, deleted at {above.deleted_at:%H:%M:%S}")
-            for answer in by_hand[said.network, above.root, above.author]:
+            for answer in self.by_hand[said.network, above.root, above.author]:
                 if above.created_at <= answer.created_at < decided:
                     yield Violation("I6", said, f"came after a person's answer, post {answer.sequence}")
+            for stop in self.stops_of[said.network, above.author]:
+                # under the stop itself nothing is in flight: whoever judged it had read it
+                if (stop is above and stop.edited_at is None) or self._heard_at(stop) < decided:
+                    yield Violation("I6", said, f"went to {above.author}, who had said stop in post {stop.sequence}")
         for reply in self.replies:
             since = self.authors[reply.author_id].opted_out_at
             perhaps = reply.sent_by == ROBOT and reply.state in _PERHAPS_PUBLIC and reply.intended_at is not None
             if perhaps and since is not None and reply.intended_at > since + self.run.in_flight:
                 yield Violation("I6", f"reply {reply.id}", "went to somebody who had said stop")
+
+    def _heard_at(self, stop: PublicPost) -> datetime:
+        """When the desk had judged it, whatever it made of it; where it never did, an hour was enough."""
+        said_at = stop.edited_at or stop.created_at
+        stored = self.stored[stop.network, stop.native_id]
+        judged = [decision.made_at for row in stored for decision in self.decisions_on[row.id or 0]]
+        return min((at for at in judged if at >= said_at), default=said_at + HOUR)
 
     # --- I7 -----------------------------------------------------------------------------------------------------------
 

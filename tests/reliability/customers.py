@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from connectors.simulated.library import load_library
 from social.clock import monotonic
 from social.store.rows import c
 from social.store.tables import PostRow, ReplyRow
@@ -28,6 +29,14 @@ SHARES = {
 }
 #: What those words look like, whatever their author added later.
 WRITTEN_BY_A_CUSTOMER = re.compile(r"\b1\d{4}\b")
+#: Words by which a post is urgent, or says stop, to everybody who can read. The simulator's own stops are whole posts.
+URGENT = re.compile(re.escape(SHARES["danger"][1].partition("{n}")[0]))
+STOPS = re.compile(
+    "{}|^(?:@\\S+ )*(?:{})(?: @\\S+)*$".format(
+        re.escape(SHARES["stop"][1].partition("{n}")[0]),
+        "|".join(re.escape(text.text) for text in load_library().texts if text.role == "opt_out"),
+    )
+)
 #: Roles of the simulator's own texts, with edits, deletions, answers in the app and robots in them.
 SHIPPED = ("question", "complaint", "native_answered", "bot", "wants_human", "opt_out", "chatter")
 #: What a network does now and then, one at a time: the first two after or instead of publishing.
@@ -62,6 +71,7 @@ class Customers:
         self._place, self._count, self._fault_every = place, count, fault_every
         self._dice = Random(f"{seed}/customers")
         self._recent: deque[dict[str, Any]] = deque(maxlen=40)
+        self._said_stop: list[dict[str, Any]] = []
         self._stored, self._since, self._never_seen = 0, monotonic(), 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="customers")
@@ -112,8 +122,12 @@ class Customers:
         else:
             text = SHARES[what][1].format(n=10_000 + n)
             self._recent.append(self._place.post(network=network, text=text, author=f"klient-{n}"))
+            if what == "stop":
+                self._said_stop.append(self._recent[-1])
         self.written += 1
         self.happened[what] += 1
+        if self._dice.random() < 0.03 and self._said_stop:
+            self._who_said_stop_asks_elsewhere(self._dice.choice(self._said_stop))
         if self._dice.random() < 0.15 and self._recent:
             self._something_follows(self._dice.choice(self._recent))
         if self.written % self._fault_every == 0:
@@ -121,13 +135,20 @@ class Customers:
             self._place.networks.post("fault", network=self._dice.choice(NETWORKS), **fault)
             self.faults[f"{fault['kind']} {fault.get('status', '')}".strip()] += 1
 
+    def _who_said_stop_asks_elsewhere(self, stop: dict[str, Any]) -> None:
+        text = SHARES["question"][1].format(n=10_000 + self.written)
+        self._place.post(network=stop["network"], text=text, author=stop["author"])
+        self.written += 1
+        self.happened["after a stop"] += 1
+
     def _something_follows(self, post: dict[str, Any]) -> None:
-        """The customer writes again, thinks better of it, or a colleague answers in the network's own app."""
+        """The customer writes again, perhaps in need, thinks better of it, or a colleague answers in the network's own app."""
         what = self._dice.choice(("again", "edit", "delete", "answer"))
         networks, sequence = self._place.networks, post["sequence"]
         try:
             if what == "again":
-                again = f"I jeszcze jedno pytanie do sprawy {self.written}, pomożecie?"
+                words = ("I jeszcze jedno pytanie do sprawy {n}, pomożecie?", SHARES["danger"][1])
+                again = self._dice.choice(words).format(n=10_000 + self.written)
                 networks.post("post", network=post["network"], text=again, author=post["author"], parent=sequence)
                 self.written += 1
             elif what == "edit":

@@ -1,20 +1,18 @@
-"""Is anything in a log that must not be there? By value: the secrets themselves, and pieces of what customers wrote."""
+"""Is anything in a log that must not be there? By value: the secrets themselves, and any piece of what customers wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-#: So many characters in a row of a customer's words are no accident.
+#: So many characters in a row of a customer's words, from wherever in them, are no accident.
 PIECE = 24
 
 
 def leaks(logs: Sequence[Path], *, secrets: Sequence[str], words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(file and line, what stands there). ``words``: whose words -> the words. A secret itself is never repeated."""
     pieces = {
-        text[start : start + PIECE]: whose
-        for whose, text in words.items()
-        for start in range(0, len(text) - PIECE + 1, PIECE)
+        text[start : start + PIECE]: whose for whose, text in words.items() for start in range(len(text) - PIECE + 1)
     }
     for log in logs:
         with log.open(encoding="utf-8", errors="replace") as lines:

@@ -16,7 +16,7 @@ from social.engine.failpoints import POINTS
 from social.store.tables import PostRow, ReplyRow
 from tests.engine.looking import eventually, rows
 from tests.reliability.checker import Run, labels_differ, violations
-from tests.reliability.customers import NETWORKS, WRITTEN_BY_A_CUSTOMER, Customers, everything_ended
+from tests.reliability.customers import NETWORKS, STOPS, URGENT, WRITTEN_BY_A_CUSTOMER, Customers, everything_ended
 from tests.reliability.daemons import TOTAL_TIMEOUT, Daemon, Place
 from tests.reliability.nursery import LEASES, SureRules
 from tests.reliability.public import PublicHistory
@@ -255,7 +255,15 @@ class Storm:
     def _look(self, since: datetime) -> None:
         place, result = self.place, self.result
         public = PublicHistory.of(place.networks)
-        run = Run(public=public, database=place.database, logs=[place.log], secrets=place.secrets, over_at=since)
+        run = Run(
+            public=public,
+            database=place.database,
+            logs=[place.log],
+            secrets=place.secrets,
+            over_at=since,
+            urgent=URGENT,
+            stops=STOPS,
+        )
         result.violations = [*violations(run), *labels_differ(place.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER)]
         result.posts, result.public = len(public.of_customers), len(public.said)
         result.faults = self._customers.faults.total()

@@ -6,17 +6,19 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
 from social.store.session import Database
-from social.store.tables import ReplyRow
+from social.store.tables import AuthorRow, ReplyRow
+from tests.cast import at
 from tests.engine.looking import eventually, rows
 from tests.reliability.checker import Run, labels_differ, violations
-from tests.reliability.customers import WRITTEN_BY_A_CUSTOMER, everything_ended
+from tests.reliability.customers import SHARES, STOPS, URGENT, WRITTEN_BY_A_CUSTOMER, everything_ended
 from tests.reliability.daemons import Nursery, Place, a_place
+from tests.reliability.logs import PIECE, leaks
 from tests.reliability.nursery import SureRules
 from tests.reliability.public import PublicHistory, PublicPost
 
@@ -45,9 +47,15 @@ def finished(_migrated_file: Path, nursery: Nursery, tmp_path_factory: pytest.Te
             place.post(
                 network="facebook", text=f"Gdzie jest moja paczka numer {10_000 + number}?", author=f"k-{number}"
             )
-        place.post(network="facebook", text="Po olejku 10100 mam duszności i wysypkę, co robić?!", author="k-danger")
+        danger = place.post(network="facebook", text=SHARES["danger"][1].format(n=10_100), author="k-danger")
+        place.post(network="facebook", text=SHARES["stop"][1].format(n=10_200), author="k-stop")
         place.post(network="facebook", text="Dziękuję!", author="k-praise")
         eventually(lambda: sent(place) == QUESTIONS, what="the acknowledgements")
+        eventually(lambda: has_heard_a_stop(place), what="the note of the stop")
+        # what comes under a case that waits, and after a stop
+        again = SHARES["danger"][1].format(n=10_101)
+        place.post(network="facebook", text=again, author="k-danger", parent=danger["sequence"])
+        place.post(network="facebook", text="Gdzie jest moja paczka numer 10201?", author="k-stop")
         since = place.now
         eventually(lambda: everything_ended(place, since), what="the end of everything")
         daemon.kill()
@@ -56,13 +64,25 @@ def finished(_migrated_file: Path, nursery: Nursery, tmp_path_factory: pytest.Te
         connection = sqlite3.connect(file)
         connection.execute("VACUUM INTO ?", [str(copy)])
         connection.close()
-        run = Run(public=public, database=database, logs=[place.log], secrets=place.secrets, over_at=since)
+        run = Run(
+            public=public,
+            database=database,
+            logs=[place.log],
+            secrets=place.secrets,
+            over_at=since,
+            urgent=URGENT,
+            stops=STOPS,
+        )
         yield Finished(database=copy, log=place.log, run=run)
     database.close()
 
 
 def sent(place: Place) -> int:
     return sum(reply.state == "sent" for reply in rows(place.database, ReplyRow))
+
+
+def has_heard_a_stop(place: Place) -> bool:
+    return any(author.opted_out_at is not None for author in rows(place.database, AuthorRow))
 
 
 @pytest.fixture
@@ -89,6 +109,15 @@ def told(run: Run, invariant: str, *words: str) -> None:
     """One of the lines is about ``invariant`` and says these ``words``."""
     found = violations(run)
     assert any(line.startswith(f"{invariant}  ") and all(word in line for word in words) for line in found), found
+
+
+def about(run: Run, invariant: str) -> list[str]:
+    return [line for line in violations(run) if line.startswith(f"{invariant}  ")]
+
+
+def with_posts(public: PublicHistory, *posts: PublicPost) -> PublicHistory:
+    """The history with these beside, or instead of, its own."""
+    return replace(public, posts={**public.posts, **{post.sequence: post for post in posts}})
 
 
 def test_it_finds_nothing_in_a_good_run(finished: Finished) -> None:
@@ -130,6 +159,7 @@ A_QUESTION = "(SELECT id FROM post WHERE text LIKE '%10002%')"
 A_REPLY = f"(SELECT id FROM reply WHERE post_id = {A_QUESTION})"
 PRAISE = "(SELECT id FROM post WHERE text LIKE '%Dziękuję!')"
 DANGER = "(SELECT id FROM post WHERE text LIKE '%10100%')"
+DANGER_AGAIN = "(SELECT id FROM post WHERE text LIKE '%10101%')"
 FORGET_PRAISE = (
     f"DELETE FROM assessment WHERE post_id = {PRAISE}",
     f"DELETE FROM decision WHERE post_id = {PRAISE}",
@@ -178,7 +208,7 @@ def test_i1_it_sees_a_post_that_nobody_wrote(damaged: Callable[..., Run]) -> Non
 
 def test_i2_it_sees_a_second_public_reply(damaged: Callable[..., Run], finished: Finished) -> None:
     again = repeated(finished)
-    public = replace(finished.run.public, posts={**finished.run.public.posts, again.sequence: again})
+    public = with_posts(finished.run.public, again)
     told(damaged(public=public), "I2", f"under post {again.parent}", "2 times")
     told(damaged(public=public), "I2", f"post {again.sequence}", "no reply of the database accounts for it")
 
@@ -187,8 +217,34 @@ def test_i2_it_sees_two_automatic_texts_in_a_day_in_other_words(
     damaged: Callable[..., Run], finished: Finished
 ) -> None:
     again = replace(repeated(finished), text="To automatyczna odpowiedź: odpiszemy.")
-    public = replace(finished.run.public, posts={**finished.run.public.posts, again.sequence: again})
+    public = with_posts(finished.run.public, again)
     told(damaged(public=public), "I2", f"post {again.sequence}", "second automatic text in a day")
+
+
+def test_i2_it_allows_a_hand_over_as_a_second_text_but_not_on_x(
+    damaged: Callable[..., Run], finished: Finished
+) -> None:
+    again = replace(repeated(finished), text="To automatyczna odpowiedź: przekazujemy sprawę zespołowi.")
+    columns = (
+        "state, attempts, brand_id, profile_id, conversation_id, post_id, author_id, sent_by, language, variant, facts"
+    )
+    times = "priority, created_at, intended_at, sent_at"
+    written = (
+        f"INSERT INTO reply ({columns}, {times}, kind, text, key, external_id) "
+        f"SELECT {columns}, {times}, 'hand-over', '{again.text}', 'second', 'second' "
+        f"FROM reply WHERE external_id = '{finished.run.public.said[0].native_id}'"
+    )
+    noted = (
+        "INSERT INTO event (at, actor, verb, subject_kind, subject_id) "
+        "SELECT sent_at, 'robot', 'sent', 'reply', id FROM reply WHERE key = 'second'"
+    )
+    public = with_posts(finished.run.public, again)
+    assert violations(damaged(written, noted, public=public)) == []
+
+    on_x = with_posts(public, *(replace(post, network="twitter") for post in public.posts.values()))
+    renamed = [f"UPDATE {table} SET network = 'twitter'" for table in ("post", "author", "profile")]
+    (found,) = violations(damaged(written, noted, *renamed, public=on_x))
+    assert found.startswith("I2  twitter post 9999: is a second automatic text where one is allowed")
 
 
 def repeated(finished: Finished) -> PublicPost:
@@ -226,6 +282,38 @@ def test_i3_it_sees_what_ends_nowhere(damaged: Callable[..., Run], damage: str, 
     told(damaged(damage), "I3", words)
 
 
+def test_i3_it_sees_an_edit_that_was_never_judged_but_for_one_that_came_at_the_very_end(
+    damaged: Callable[..., Run], finished: Finished
+) -> None:
+    assert finished.run.over_at is not None
+    for minutes, lines in ((-1, 1), (1, 0)):
+        edited = (finished.run.over_at + timedelta(minutes=minutes)).astimezone(UTC)
+        edit = f"UPDATE post SET state = 'new', edited_at = '{edited:%Y-%m-%d %H:%M:%S.000000}' WHERE id = {A_QUESTION}"
+        assert len(about(damaged(edit), "I3")) == lines
+
+
+def ended(at: str) -> str:
+    """The case of the danger and of what followed it."""
+    return (
+        f"UPDATE escalation SET state = 'closed', close_reason = 'by phone', closed_at = '2026-11-20 {at}:00.000000' "
+        f"WHERE post_id = {DANGER}"
+    )
+
+
+def test_i3_it_sees_what_was_written_after_its_case_had_ended(damaged: Callable[..., Run]) -> None:
+    follow_up = f"UPDATE post SET created_at = '2026-11-20 15:00:00.000000' WHERE id = {DANGER_AGAIN}"
+    told(damaged(ended("10:00"), follow_up), "I3", "its case had ended before it was written at 15:00:00")
+    assert about(damaged(ended("15:00"), follow_up), "I3") == []  # whoever closed it then had read it
+    reopened = f"UPDATE escalation SET state = 'open', closed_at = NULL WHERE post_id = {DANGER}"
+    assert about(damaged(ended("10:00"), follow_up, reopened), "I3") == []
+
+
+def test_i3_it_sees_an_edit_after_its_case_had_ended(damaged: Callable[..., Run]) -> None:
+    edit = f"UPDATE post SET edited_at = '2026-11-20 15:00:00.000000' WHERE id = {DANGER}"
+    told(damaged(ended("12:00"), edit), "I3", "its case had ended before it was written at 15:00:00")
+    assert about(damaged(ended("12:00")), "I3") == []
+
+
 def test_i3_it_sees_a_doubtful_reply_that_nobody_was_told_of(damaged: Callable[..., Run]) -> None:
     run = damaged(
         f"UPDATE reply SET state = 'unknown', external_id = NULL WHERE id = {A_REPLY}",
@@ -240,11 +328,85 @@ def test_i3_it_sees_a_decision_without_its_reply(damaged: Callable[..., Run]) ->
     )
 
 
+def later(column: str, table: str, where: str, *, minutes: int = 61) -> str:
+    return f"UPDATE {table} SET {column} = datetime({column}, '{minutes:+} minutes') || '.000000' WHERE {where}"
+
+
+WRITTEN_LONG_BEFORE = later("created_at", "post", f"id = {DANGER}", minutes=-61)
+OVERLOOKED = (
+    f"UPDATE post SET outcome = 'ignored', reason = 'no-answer-needed: chatter' WHERE id = {DANGER}",
+    f"UPDATE assessment SET urgency = 'low' WHERE post_id = {DANGER}",
+    f"UPDATE decision SET outcome = 'ignored' WHERE post_id = {DANGER}",
+)
+NEVER_JUDGED = (
+    f"UPDATE post SET state = 'new', outcome = NULL WHERE id = {DANGER}",
+    f"DELETE FROM assessment WHERE post_id = {DANGER}",
+    f"DELETE FROM decision WHERE post_id = {DANGER}",
+)
+
+
 def test_i4_it_sees_an_urgent_post_that_nobody_saw_in_time(damaged: Callable[..., Run]) -> None:
-    late = f"UPDATE escalation SET opened_at = datetime(opened_at, '+61 minutes') || '.000000' WHERE post_id = {DANGER}"
-    no_alert = f"DELETE FROM alert WHERE escalation_id = (SELECT id FROM escalation WHERE post_id = {DANGER})"
-    told(damaged(late, no_alert), "I4", "is critical, nobody saw it within 1:00:00")
-    assert violations(damaged(late)) == []  # an alert says why
+    run = damaged(WRITTEN_LONG_BEFORE)
+    told(run, "I4", "is critical, nobody saw it within 1:00:00")  # though its case has its alert
+    assert len(violations(run)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "raised", "explains"),
+    [
+        ("connector", "lawenda-facebook", 40, True),
+        ("behind", "lawenda-facebook", 60, True),
+        ("daemon", "vm:1/triage", 40, True),
+        ("connector", "lawenda-x", 40, False),
+        ("connector", "lawenda-facebook/own", 40, False),  # what cannot be read are our own posts
+        ("connector", "lawenda-facebook", 90, False),  # people had seen it before
+        ("daemon", "vm:1/triage", -70, False),  # of one that may have died since
+        ("unknown", "lawenda-facebook", 40, False),
+        ("case", "lawenda-facebook", 61, False),
+    ],
+)
+def test_i4_only_an_alert_of_what_was_in_the_way_says_why(
+    damaged: Callable[..., Run], kind: str, subject: str, raised: int, explains: bool
+) -> None:
+    alert = (
+        "INSERT INTO alert (state, step, attempts, kind, subject, message, raised_at) "
+        f"SELECT 'raised', 0, 0, '{kind}', '{subject}', '', datetime(created_at, '{raised:+} minutes') || '.000000' "
+        f"FROM post WHERE id = {DANGER}"
+    )
+    assert (about(damaged(WRITTEN_LONG_BEFORE, alert), "I4") == []) is explains
+
+
+def test_i4_an_older_case_is_no_sight_of_what_follows(damaged: Callable[..., Run]) -> None:
+    joined = f"verb = 'joined' AND at = (SELECT made_at FROM decision WHERE post_id = {DANGER_AGAIN})"
+    told(damaged(f"DELETE FROM event WHERE {joined}"), "I4", "is critical, nobody saw it")
+    judged_late = (later("at", "event", joined), later("made_at", "decision", f"post_id = {DANGER_AGAIN}"))
+    told(damaged(*judged_late), "I4", "is critical, nobody saw it")
+
+
+@pytest.mark.parametrize("damage", [OVERLOOKED, NEVER_JUDGED], ids=["overlooked", "never judged"])
+def test_i4_it_sees_what_is_urgent_to_everybody_but_the_desk(
+    damaged: Callable[..., Run], damage: tuple[str, ...]
+) -> None:
+    told(damaged(*damage), "I4", "is urgent by its words, nobody saw it")
+
+
+def test_i4_nobody_has_to_see_what_a_person_answered_what_is_gone_or_what_a_machine_wrote(
+    damaged: Callable[..., Run], finished: Finished
+) -> None:
+    public = finished.run.public
+    asked = next(post for post in public.of_customers if "10100" in post.text)
+    soon, late = (asked.created_at + timedelta(minutes=minutes) for minutes in (20, 90))
+    answer = replace(
+        public.said[0], sequence=9999, native_id="by hand", via="native", parent=asked.sequence, root=asked.root
+    )
+    for when, seen in ((soon, True), (late, False)):
+        for history in (
+            with_posts(public, replace(answer, created_at=when)),
+            with_posts(public, replace(asked, deleted_at=when)),
+        ):
+            assert (about(damaged(*OVERLOOKED, public=history), "I4") == []) is seen
+    bot = f"UPDATE author SET is_bot = 1 WHERE id = (SELECT author_id FROM post WHERE id = {DANGER})"
+    assert about(damaged(*OVERLOOKED, bot), "I4") == []
 
 
 def test_i5_it_sees_a_cursor_that_passed_a_post(damaged: Callable[..., Run]) -> None:
@@ -255,16 +417,43 @@ def test_i5_it_sees_a_cursor_that_passed_a_post(damaged: Callable[..., Run]) -> 
     assert violations(behind) == []  # not read yet is not lost
 
 
-def test_i6_it_sees_a_reply_after_a_stop(damaged: Callable[..., Run]) -> None:
+def test_i6_it_sees_a_reply_after_a_stop_that_the_desk_noted(damaged: Callable[..., Run]) -> None:
     stopped = f"(SELECT author_id FROM reply WHERE id = {A_REPLY})"
     run = damaged(f"UPDATE author SET opted_out_at = '2026-11-20 08:00:00.000000' WHERE id = {stopped}")
     told(run, "I6", "went to somebody who had said stop")
 
 
+@pytest.mark.parametrize("words", [SHARES["stop"][1].format(n=10_300), "stop", "Please stop replying to my posts."])
+def test_i6_it_sees_a_reply_to_a_stop_that_the_desk_did_not_understand(
+    damaged: Callable[..., Run], finished: Finished, words: str
+) -> None:
+    asked = finished.run.public.above(finished.run.public.said[0])
+    run = damaged(public=with_posts(finished.run.public, replace(asked, text=words)))
+    told(run, "I6", f"went to {asked.author}, who had said stop in post {asked.sequence}")
+
+
+def test_i6_it_sees_a_reply_elsewhere_after_a_stop_that_the_desk_forgot(
+    damaged: Callable[..., Run], finished: Finished
+) -> None:
+    public = finished.run.public
+    stop = next(post for post in public.of_customers if "10200" in post.text)
+    asked = next(post for post in public.of_customers if "10201" in post.text)
+    forgotten = "UPDATE author SET opted_out_at = NULL WHERE opted_out_at IS NOT NULL"
+    judged = (
+        "UPDATE decision SET made_at = '2026-11-20 12:00:00.000000' "
+        "WHERE post_id = (SELECT id FROM post WHERE text LIKE '%10200%')"
+    )
+    reply = replace(public.said[0], sequence=9999, native_id="second", parent=asked.sequence, root=asked.root)
+    for minutes, wrong in ((4, False), (6, True)):  # what was on the wire when the stop was read
+        said = replace(reply, created_at=at("2026-11-20 13:00") + timedelta(minutes=minutes))
+        found = about(damaged(forgotten, judged, public=with_posts(public, said)), "I6")
+        assert any(f"{stop.author}, who had said stop in post {stop.sequence}" in line for line in found) is wrong
+
+
 def test_i6_it_sees_a_reply_to_a_deleted_post(damaged: Callable[..., Run], finished: Finished) -> None:
     said = finished.run.public.said[0]
     above = replace(finished.run.public.above(said), deleted_at=said.created_at - timedelta(minutes=6))
-    public = replace(finished.run.public, posts={**finished.run.public.posts, above.sequence: above})
+    public = with_posts(finished.run.public, above)
     told(damaged(public=public), "I6", f"answers post {above.sequence}, deleted")
 
 
@@ -274,8 +463,8 @@ def test_i6_it_sees_a_reply_after_a_person(damaged: Callable[..., Run], finished
     answer = replace(
         said, sequence=9999, via="native", native_id="by hand", created_at=said.created_at - timedelta(minutes=7)
     )
-    posts = {**finished.run.public.posts, asked.sequence: asked, answer.sequence: answer}
-    told(damaged(public=replace(finished.run.public, posts=posts)), "I6", "came after a person's answer, post 9999")
+    public = with_posts(finished.run.public, asked, answer)
+    told(damaged(public=public), "I6", "came after a person's answer, post 9999")
 
 
 def test_i7_it_sees_a_row_that_points_nowhere(damaged: Callable[..., Run]) -> None:
@@ -294,6 +483,20 @@ def test_i8_it_sees_secrets_and_customers_words_in_a_log(
     assert finished.run.secrets[0] not in "".join(violations(damaged(logs=[log])))
 
 
+def test_i8_it_finds_a_piece_from_anywhere_in_the_words(tmp_path: Path) -> None:
+    words, log = "Gdzie jest moja paczka numer 10002? Czekam od tygodnia.", tmp_path / "log"
+    for start in range(len(words) - PIECE + 1):
+        piece = words[start : start + PIECE]
+        log.write_text(f"at noon|{piece}|\nlater|{piece[:-1]}|\n", encoding="utf-8")
+        assert list(leaks([log], secrets=[], words={"post 1": words})) == [("log:1", "the words of post 1")]
+
+
 def test_k2_it_sees_a_judgement_that_an_undisturbed_pass_would_not_give(damaged: Callable[..., Run]) -> None:
     run = damaged(f"UPDATE assessment SET urgency = 'low' WHERE post_id = {DANGER}")
     assert labels_differ(run.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER) != []
+
+
+def test_k2_it_sees_a_post_that_an_undisturbed_pass_would_have_judged(damaged: Callable[..., Run]) -> None:
+    run = damaged(f"DELETE FROM assessment WHERE post_id = {DANGER}")
+    (found,) = labels_differ(run.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER)
+    assert "is judged, and was never judged" in found

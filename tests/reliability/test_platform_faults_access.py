@@ -13,7 +13,7 @@ from atproto import Session
 
 from connectors.simulated.bluesky import ACCESS, REFRESH, token_for
 from connectors.simulated.server import SimulatedRequest
-from social.domain.errors import ConnectorError, CredentialsExpired
+from social.domain.errors import ConnectorError, CredentialsExpired, Unreachable
 from social.domain.reply import ReplyState
 from social.ports import Secrets
 from social.secrets import EncryptedCredentials, SealedRows
@@ -191,5 +191,9 @@ def test_a_refresh_token_that_another_process_spent_is_no_dead_access(database: 
         assert len(kept.saved) == 1
         place.ear.revoked.add(kept.parts["own"]["access_token"])
         kept.parts["own"]["refresh_token"] = "refresh-token-1"
+        late = place.stage.connector(credentials=kept)
+        with pytest.raises(Unreachable, match="another process may be at it"):
+            late.fetch(None)
+        place.stage.pass_time(seconds=3)
         with pytest.raises(CredentialsExpired):
-            place.stage.connector(credentials=kept).fetch(None)
+            late.fetch(None)

@@ -14,7 +14,7 @@ from time import monotonic
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 from benchmarks import upgrade
 from social.store import schema
@@ -85,63 +85,34 @@ def test_the_comparison_sees_a_changed_value(tmp_path: Path) -> None:
 
 
 def test_killed_at_any_moment_an_upgrade_is_whole_or_undone_and_the_next_start_finishes_it(tmp_path: Path) -> None:
+    """Wherever the clock strikes: before, in the copy, in the transaction, after it. What is sure to hit the transaction is a
+    test of its own."""
     file = tmp_path / "old.db"
     upgrade.fill(file, "0003", 10_000)
     columns = upgrade.columns_of(file)
     before = upgrade.checksum(file, columns)
     untouched = file.read_bytes()
+    process = started(f"sqlite:///{file}")
     begun = monotonic()
-    assert ended(started(f"sqlite:///{file}"))
+    assert ended(process)
     whole = monotonic() - begun
-    undone = finished = 0
     for number in range(6):
         for left in tmp_path.glob("old*"):
             left.unlink()
         file.write_bytes(untouched)
         process = started(f"sqlite:///{file}")
-        threading.Event().wait(whole * 0.6 * number / 6)  # the start of the process is a part of it too
+        threading.Event().wait(whole * number / 6)
         process.send_signal(signal.SIGKILL)
         ended(process)
         database = Database(f"sqlite:///{file}")
         assert schema.check_integrity(database) is None
         found = schema.status(database)
         assert found.current in ("0003", found.head)
-        undone, finished = undone + (not found.up_to_date), finished + found.up_to_date
         schema.upgrade(database, now=upgrade.clock.machine_now())
         assert schema.status(database).up_to_date
         assert schema.differences(database) == []
         database.close()
         assert upgrade.checksum(file, columns) == before
-    assert undone  # else nothing was killed in time
-
-
-def test_killed_within_the_transaction_an_upgrade_is_undone(tmp_path: Path) -> None:
-    """The same, but sure to hit it: held up by a lock until all of its statements but the commit are done."""
-    file = tmp_path / "old.db"
-    upgrade.fill(file, "0003", 1000)
-    reader = sqlite3.connect(file, isolation_level=None)
-    program = _PROGRAM.replace(
-        'print("ready", flush=True)\n',
-        "from sqlalchemy import event\n"
-        "import os, signal\n"
-        "event.listen(database.engine, 'commit', lambda connection: os.kill(os.getpid(), signal.SIGKILL)"
-        " if connection.get_execution_options().get('write') else None)\n",
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, f"sqlite:///{file}"], env=environment(), cwd=TREE, check=False
-    )
-    reader.close()
-
-    assert done.returncode == -signal.SIGKILL
-    database = Database(f"sqlite:///{file}")
-    assert schema.status(database).current == "0003"
-    assert schema.check_integrity(database) is None
-    with database.read() as session:
-        names = set(session.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
-    assert "chore" not in names
-    schema.upgrade(database, now=upgrade.clock.machine_now())
-    assert schema.differences(database) == []
-    database.close()
 
 
 @pytest.fixture
@@ -172,7 +143,6 @@ def old_postgres(_postgres_template: Callable[[], str]) -> Callable[[str], str]:
 
 @pytest.mark.postgres
 def test_killed_on_postgresql_too_it_is_whole_or_undone(old_postgres: Callable[[str], str]) -> None:
-    undone = 0
     for number in range(4):
         url = old_postgres("0003")
         process = started(url)
@@ -182,13 +152,53 @@ def test_killed_on_postgresql_too_it_is_whole_or_undone(old_postgres: Callable[[
         database = Database(url)
         found = schema.status(database)
         assert found.current in ("0003", found.head)
-        undone += not found.up_to_date
         schema.upgrade(database, now=upgrade.clock.machine_now())
         assert schema.differences(database) == []
         with database.read() as session:
             assert session.execute(text("SELECT count(*) FROM author")).scalar() == 5000
         database.close()
-    assert undone
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def old_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database in the form of 0003, with 5,000 authors."""
+    if request.param == "postgresql":
+        make: Callable[[str], str] = request.getfixturevalue("old_postgres")
+        return make("0003")
+    upgrade.fill(tmp_path / "old.db", "0003", 25_000)
+    return f"sqlite:///{tmp_path}/old.db"
+
+
+#: Where the program kills itself: all of its statements are done, and the commit is not; or some of them are.
+_DIES = {
+    "at the commit": "'commit', lambda connection: die() if connection.get_execution_options().get('write') else None",
+    "in the midst": "'after_cursor_execute', lambda *now: die() if 'CREATE TABLE chore' in now[2] else None",
+}
+
+
+@pytest.mark.parametrize("where", _DIES)
+def test_killed_within_the_transaction_an_upgrade_is_undone(old_database: str, where: str) -> None:
+    """Sure to hit it, on both databases."""
+    program = _PROGRAM.replace(
+        'print("ready", flush=True)\n',
+        "import os, signal\n"
+        "from sqlalchemy import event\n"
+        "die = lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"event.listen(database.engine, {_DIES[where]})\n",
+    )
+    done = subprocess.run([sys.executable, "-c", program, old_database], env=environment(), cwd=TREE, check=False)
+
+    assert done.returncode == -signal.SIGKILL
+    database = Database(old_database)
+    assert schema.status(database).current == "0003"
+    assert schema.check_integrity(database) is None
+    assert "chore" not in inspect(database.engine).get_table_names()
+    schema.upgrade(database, now=upgrade.clock.machine_now())
+    assert schema.status(database).up_to_date
+    assert schema.differences(database) == []
+    with database.read() as session:
+        assert session.execute(text("SELECT count(*) FROM author")).scalar() == 5000
+    database.close()
 
 
 @pytest.mark.slow
