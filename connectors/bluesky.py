@@ -296,6 +296,8 @@ class BlueskyConnector:
         self._options = kit.opened_options(BlueskyOptions, context)
         kit.opened_secrets(context, self.credential_parts, public=(RENEWED_FOR,))
         self._quota = kit.QuotaBook()
+        #: Streams that could not be read when they were last asked.
+        self._left_out: dict[str, ConnectorError] = {}
         self._me: Author | None = None
         self._signing_in = threading.Lock()
         self._client, self._session = _signed_out(self._settings, context, self._resource, self._inspect)
@@ -359,25 +361,56 @@ class BlueskyConnector:
     def fetch(self, cursor: Cursor | None) -> Page:
         """Mentions, quotes and replies, and our own posts. The cursor holds one walk a stream.
 
-        An account that our account mutes, blocks or is blocked by is left out by the network itself.
+        An account that our account mutes, blocks or is blocked by is left out by the network itself. Own posts that cannot be
+        read keep their walk as it was, and customers do not wait for them.
         """
+        kept = cursor or {}
         streams = self._streams()
-        walks = {stream: _Walk.resumed((cursor or {}).get(stream)) for stream in streams}
+        walks = {stream: _Walk.resumed(kept.get(stream)) for stream in streams}
+        under_way = [stream for stream in walks if walks[stream].token]
         posts: list[FetchedPost] = []
         quarantined: list[Quarantined] = []
-        for stream in [stream for stream in walks if walks[stream].token] or list(walks):
-            # the first poll sets the mark; a stream that is switched on later does the same
-            first = stream not in (cursor or {})
-            walks[stream], read, bad = self._step(streams[stream], walks[stream], first=first)
-            posts += read
-            quarantined += bad
+        read_on: set[str] = set()
+        for turn in (under_way, [stream for stream in walks if stream not in under_way]):
+            for stream in turn:
+                # the first poll sets the mark; a stream that is switched on later does the same
+                step = self._step_or_leave_out(stream, streams[stream], walks[stream], first=stream not in kept)
+                if step is None:
+                    continue
+                walks[stream], read, bad = step
+                posts += read
+                quarantined += bad
+                read_on.add(stream)
+            if read_on:
+                break
         posts.sort(key=lambda post: (post.created_at, post.native_id))
         return Page(
             posts=tuple(posts),
             quarantined=tuple(quarantined),
-            cursor={stream: asdict(walk) for stream, walk in walks.items()},
-            more=any(walk.token for walk in walks.values()),
+            # without those that were never read: their first page is still to come
+            cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
+            more=any(walks[stream].token for stream in walks if stream not in self._left_out),
+            unread=tuple(self._left_out.values()),
         )
+
+    def _step_or_leave_out(
+        self, stream: str, page: Callable[[str | None], tuple[object, str | None]], walk: _Walk, *, first: bool
+    ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]] | None:
+        """``None``: this stream cannot be read at the moment. What would meet the customers' too is met there in its turn."""
+        try:
+            step = self._step(page, walk, first=first)
+        except RateLimited:
+            raise  # it counts every request
+        except ConnectorError as error:
+            if stream == "customers":
+                raise
+            if stream not in self._left_out:  # told once, not with every poll
+                log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
+            self._left_out[stream] = error
+            return None
+        if self._left_out.pop(stream, None) is not None:
+            log.info("%s: %s can be read again.", self._resource, stream)
+        return step
 
     def _streams(self) -> Mapping[str, Callable[[str | None], tuple[object, str | None]]]:
         """What is walked: name -> a call that takes the place to go on from."""

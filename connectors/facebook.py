@@ -115,6 +115,8 @@ EDGES: Mapping[str, PostKind] = {
     "visitor_posts": PostKind.VISITOR_POST,
     "tagged": PostKind.TAGGED,
 }
+#: Those that an option of the same name switches off.
+SWITCHED = frozenset({"visitor_posts", "tagged"})
 
 # Error codes: https://developers.facebook.com/docs/graph-api/guides/error-handling and .../overview/rate-limiting
 THROTTLED = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
@@ -179,6 +181,11 @@ class _Missing(Unreachable):
     """The object does not exist or is not visible to this token."""
 
 
+class _NotAllowed(CredentialsExpired):
+    """The token lacks the permission for this. Of the page and its edges that is a person's affair; a single object may be
+    out of reach while all the others are read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mark:
     """Everything before ``since`` is known, and of the time after it what ``seen`` holds (id -> time)."""
@@ -239,6 +246,10 @@ class _Round:
     pending: list[dict[str, Any]] = field(default_factory=list)
     #: Edges and posts with a walk that could not go on -> how often, since they were last read to the end.
     given_up: dict[str, int] = field(default_factory=dict)
+    #: Edges that were switched on after the first poll -> since when something there, or under its posts, is news.
+    floors: dict[str, datetime] = field(default_factory=dict)
+    #: Posts that only edges show which may be switched off -> these edges.
+    shown_by: dict[str, list[str]] = field(default_factory=dict)
     at_once: bool = False
     on_page: set[str] = field(default_factory=set)
 
@@ -254,6 +265,8 @@ class _Round:
             looked_back=kit.moment(cursor.get("looked_back") or cursor["floor"]),
             pending=list(cursor.get("pending") or ()),
             given_up=dict(cursor.get("given_up") or {}),
+            floors={edge: kit.moment(at) for edge, at in (cursor.get("floors") or {}).items()},
+            shown_by={post_id: list(edges) for post_id, edges in (cursor.get("shown_by") or {}).items()},
         )
 
     def mark(self, name: str, born: datetime | None = None) -> _Mark:
@@ -266,8 +279,23 @@ class _Round:
         return sorted(post_id for post_id in gone if self.marks[post_id].since >= since or post_id in self.given_up)
 
     def forget(self, name: str) -> None:
-        self.marks.pop(name, None)
-        self.given_up.pop(name, None)
+        """An edge or a post; of an edge also the posts that no other one shows."""
+        for kept in (self.marks, self.given_up, self.floors, self.shown_by):
+            kept.pop(name, None)
+        for post_id in [post_id for post_id, edges in self.shown_by.items() if name in edges]:
+            self.shown_by[post_id].remove(name)
+            if not self.shown_by[post_id]:
+                self.forget(post_id)
+
+    def shows(self, edge: str, post_id: str) -> None:
+        """To be called before the post has a mark."""
+        self.on_page.add(post_id)
+        if edge not in SWITCHED:
+            self.shown_by.pop(post_id, None)
+        elif post_id in self.shown_by or post_id not in self.marks:
+            edges = self.shown_by.setdefault(post_id, [])
+            if edge not in edges:
+                edges.append(edge)
 
     def take(self, name: str, mark: _Mark, page: _Items) -> bool:
         """Keep what is new by ``mark``, move the mark of ``name``; true if the page ended before reaching ``mark``."""
@@ -305,7 +333,7 @@ class _Round:
         self.marks[name] = min(marks, key=lambda mark: mark.since)
         self.given_up[name] = self.given_up.get(name, 0) + 1
 
-    def cannot_go_on(self, name: str, mark: _Mark, error: _Invalid | _Missing) -> None:
+    def cannot_go_on(self, name: str, mark: _Mark, error: ConnectorError) -> None:
         """The network refuses a walk: as a rule the post, or the item that the place pointed at, was deleted, and a new round
         gets other places. Where it refuses those too, that must not go on unseen."""
         self.begin_again(name, mark)
@@ -337,6 +365,8 @@ class _Round:
                 "marks": {name: self.marks[name].to_json() for name in kept},
                 "pending": self.pending,
                 "given_up": {name: self.given_up[name] for name in kept if name in self.given_up},
+                "floors": {edge: at.isoformat() for edge, at in self.floors.items()},
+                "shown_by": {name: self.shown_by[name] for name in kept if name in self.shown_by},
             },
             more=bool(self.pending) or self.at_once,
         )
@@ -592,10 +622,10 @@ class FacebookConnector:
             turn.forget(edge)  # what comes in while it is off is no news once it is on again
         for edge in watched:
             # an edge that was switched on after the first poll: what lies there is history, also under its posts
-            late = not turn.first and edge not in turn.marks
-            since = self._clock.now() - OVERLAP if late else turn.floor
+            if not turn.first and edge not in turn.marks:
+                turn.floors[edge] = self._clock.now() - OVERLAP
             page = self._posts(edge, limit=self._options.watched_posts)
-            self._take_posts(turn, edge, turn.mark(edge, since), page, since=since)
+            self._take_posts(turn, edge, turn.mark(edge, turn.floors.get(edge)), page)
         if self._clock.now() - turn.looked_back >= LOOK_BACK_EVERY:
             self._look_back(turn)
         return turn.page()
@@ -614,8 +644,7 @@ class FacebookConnector:
         turn.looked_back = self._clock.now()
 
     def _edges(self) -> list[str]:
-        switches = {"visitor_posts": self._options.visitor_posts, "tagged": self._options.tagged}
-        return [edge for edge in EDGES if switches.get(edge, True)]
+        return [edge for edge in EDGES if edge not in SWITCHED or getattr(self._options, edge)]
 
     def _walk_on(self, turn: _Round, walk: Mapping[str, Any]) -> None:
         """One page further. A cursor lives longer than what it points at: where a post or a place is gone, only this walk
@@ -625,10 +654,10 @@ class FacebookConnector:
         came = _Came(after=after, pages=walk["pages"], low=walk.get("low"), idle=walk.get("idle", 0))
         try:
             page = self._walked(edge, after)
-        except _Missing as error:
+        except _of_one_object(edge) as error:
             turn.cannot_go_on(edge, mark, error)  # if it is deleted, the look back forgets it
         except _Invalid as error:
-            with suppress(_Missing):
+            with suppress(*_of_one_object(edge)):
                 # what is refused without a place too is wrong in itself: people must see that
                 self._walked(edge, None)
             turn.cannot_go_on(edge, mark, error)
@@ -643,26 +672,16 @@ class FacebookConnector:
             return self._posts(edge, limit=self._options.watched_posts, after=after)
         return self._comments(edge, after=after)
 
-    def _take_posts(
-        self,
-        turn: _Round,
-        edge: str,
-        mark: _Mark,
-        page: _Items,
-        came: _Came = BEGINNING,
-        *,
-        since: datetime | None = None,
-    ) -> None:
-        """``since``: before it nothing under these posts is news, where nothing is known of them."""
+    def _take_posts(self, turn: _Round, edge: str, mark: _Mark, page: _Items, came: _Came = BEGINNING) -> None:
         # our own old posts are of no interest, so that edge is never walked
         if turn.take(edge, mark, page) and edge != "published_posts":
             turn.walk_on(edge, mark, page, came)
-        since = since or turn.floor
+        since = turn.floors.get(edge, turn.floor)
         born = {post.native_id: max(post.created_at, since) for post in page.posts}
         for item in page.raw:
             post_id = kit.identifier_or_none(item.get("id"))
             if post_id is not None:
-                turn.on_page.add(post_id)
+                turn.shows(edge, post_id)
                 comments = self._embedded(post_id, item.get("comments"))
                 self._take_comments(turn, post_id, turn.mark(post_id, born.get(post_id, since)), comments)
 
@@ -712,8 +731,10 @@ class FacebookConnector:
         more: list[dict[str, Any]] = []
         try:
             read, more = self._back(walk, since)
-        except _Missing:
-            pass  # deleted since, and its comments with it
+        except _of_one_object(walk["node"]) as error:
+            # as a rule deleted since, and its comments with it
+            if isinstance(error, _NotAllowed):
+                log.warning("%s: what is said under %s is left out: %s", self._resource, walk["node"], error.what)
         except _Invalid:
             if walk["after"] is None:
                 raise
@@ -805,8 +826,8 @@ class FacebookConnector:
         return USERS_WORDS in scopes
 
     def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any] | None]:
-        """What the network says of ``ids``, ``None`` for those that it does not have. One missing id spoils a whole answer,
-        so such a batch is halved."""
+        """What the network says of ``ids``, ``None`` for those that it does not have. One id that is missing, or that may not be
+        read, spoils a whole answer, so such a batch is halved; the latter is left out, for it is not deleted."""
         if not ids:
             return {}
         if len(ids) <= IDS_AT_ONCE:
@@ -816,6 +837,10 @@ class FacebookConnector:
             except _Missing:
                 if len(ids) == 1:
                     return {ids[0]: None}
+            except _NotAllowed as error:
+                if len(ids) == 1:
+                    log.warning("%s: %s is left out: %s", self._resource, ids[0], error.what)
+                    return {}
         half = (len(ids) + 1) // 2
         return {**self._objects(ids[:half], fields), **self._objects(ids[half:], fields)}
 
@@ -959,7 +984,7 @@ class FacebookConnector:
         missing = code == ALIAS_UNKNOWN or (code == INVALID and subcode == MISSING_SUBCODE)
         if not publishes:
             if code in PERMISSION or code == ABUSE:
-                return CredentialsExpired(
+                return (_NotAllowed if code in PERMISSION else CredentialsExpired)(
                     said,
                     resource=at,
                     next_step=f"Give the token its permissions back: {kit.renewal(self._context, self.kind)}",
@@ -1093,6 +1118,11 @@ def _said(text: str) -> list[str]:
 def _fingerprint(text: str) -> str:
     """The network tells neither that a comment was edited nor when, so the text itself is the revision."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _of_one_object(node: str) -> tuple[type[ConnectorError], ...]:
+    """What a read under ``node`` may meet that says nothing of the others. Whoever may not read an edge misses all of it."""
+    return (_Missing,) if node in EDGES else (_Missing, _NotAllowed)
 
 
 def _number(value: object) -> int | None:

@@ -106,9 +106,13 @@ FIRST_POST_AT = datetime(2010, 11, 6, tzinfo=UTC)
 EDIT_WINDOW = timedelta(hours=2)
 #: Ids of a post's versions that are kept; the network allows five edits.
 MOST_VERSIONS = 20
+#: The stream of our own posts.
+OWN = "own"
 #: Begins the names of the streams that are searches.
 SEARCH = "search "
 RENEW_BEFORE = timedelta(minutes=2)
+#: From the network's answer to a renewal until it is stored. Shorter than the pause after which a poll asks again.
+RENEWAL_TAKES = timedelta(seconds=2)
 CREDITS_WAIT = timedelta(hours=1)
 
 OAUTH1_PARTS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
@@ -347,9 +351,11 @@ class TwitterConnector:
             resource=self._resource,
         )
         self._level: str | None = None
-        #: Streams that could not be read when they were last asked -> when to ask again.
-        self._left_out: dict[str, datetime] = {}
+        #: Streams that could not be read when they were last asked -> when to ask again, and why.
+        self._left_out: dict[str, tuple[datetime, ConnectorError]] = {}
         self._renewing = threading.Lock()
+        #: A refresh token that the network refused, and when it first did.
+        self._refused: tuple[str, datetime] | None = None
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
@@ -462,6 +468,8 @@ class TwitterConnector:
             # without those that were never read: their first page is still to come
             cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
             more=any(walks[stream].token for stream in walks if stream not in self._left_out),
+            # a search is only missed
+            unread=tuple(error for stream, (_, error) in self._left_out.items() if stream == OWN),
         )
 
     def _streams(self) -> dict[str, Callable[..., Any]]:
@@ -476,7 +484,7 @@ class TwitterConnector:
 
         streams = {"mentions": timeline(client.get_users_mentions)}
         if self._options.watch_own_posts:
-            streams["own"] = timeline(client.get_users_tweets)
+            streams[OWN] = timeline(client.get_users_tweets)
         # named by the query, so that a changed query starts a walk of its own
         return streams | {f"{SEARCH}{query}": search(query) for query in self._options.search}
 
@@ -485,7 +493,7 @@ class TwitterConnector:
     ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]] | None:
         """``None``: this stream cannot be read at the moment, the others can."""
         now = self._clock.now()
-        if stream in self._left_out and now < self._left_out[stream]:
+        if stream in self._left_out and now < self._left_out[stream][0]:
             return None
         try:
             step = self._step(stream, call, walk, first=first)
@@ -494,7 +502,7 @@ class TwitterConnector:
                 raise
             if stream not in self._left_out:  # told once, not with every poll
                 log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
-            self._left_out[stream] = error.until if isinstance(error, RateLimited) else now
+            self._left_out[stream] = (error.until if isinstance(error, RateLimited) else now), error
             return None
         if self._left_out.pop(stream, None) is not None:
             log.info("%s: %s can be read again.", self._resource, stream)
@@ -530,7 +538,7 @@ class TwitterConnector:
     def history(self, since: datetime, cursor: Cursor | None) -> Page:
         """Our own posts, so that an answer is known before what it answers, then the mentions."""
         streams = self._streams()
-        kept = cursor or {"left": ["own", "mentions"]}
+        kept = cursor or {"left": [OWN, "mentions"]}
         if kept["left"][0] not in streams:  # our own posts: the option may have changed meanwhile
             kept = {"left": kept["left"][1:]}
         left = list(kept["left"])
@@ -785,10 +793,22 @@ class TwitterConnector:
                 raise self._must_connect("the token is no longer valid.")
             try:
                 self._adopt(self._renewed())
-            except CredentialsExpired:
+            except CredentialsExpired as error:
                 # a refresh token works once: another process may have been quicker between our look and our question
-                if not self._adopted_stored(stale):
-                    raise
+                if self._adopted_stored(stale):
+                    return
+                # ... and have its answer still to store
+                if not self._refused_before(self._secrets["refresh_token"]):
+                    told = "the token could not be renewed just now; another process may be at it."
+                    raise Unreachable(told, resource=self._resource, next_step=f"If not: {error.next_step}") from None
+                raise
+
+    def _refused_before(self, refresh_token: str) -> bool:
+        """Whether it was refused so long ago that whoever renewed it has stored the new one since."""
+        now = self._clock.now()
+        if self._refused is None or self._refused[0] != refresh_token:
+            self._refused = refresh_token, now
+        return self._refused[1] + RENEWAL_TAKES <= now
 
     def _adopted_stored(self, stale: str) -> bool:
         stored = kit.stored_anew(self._context, self.credential_parts, public=PUBLIC_PARTS)

@@ -81,12 +81,14 @@ class Meter(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One answer of ``fetch``. ``cursor`` may be committed once ``posts`` and ``quarantined`` are. ``more`` asks for
-    another ``fetch(cursor)`` at once."""
+    another ``fetch(cursor)`` at once. ``unread``: why our own posts are left out for now, where customers' are read;
+    ``thread`` and ``find_own_reply`` may need them too."""
 
     posts: tuple[FetchedPost, ...]
     cursor: Cursor
     more: bool = False
     quarantined: tuple[Quarantined, ...] = ()
+    unread: tuple[ConnectorError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

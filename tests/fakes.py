@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from social.domain.assessment import Assessment, ModelIdentity, TextToAssess
-from social.domain.errors import CannotTell, ModelUnavailable
+from social.domain.errors import CannotTell, ConnectorError, ModelUnavailable
 from social.domain.post import Author, FetchedPost, Gone, PostKind, PostRef, Quarantined
 from social.domain.reply import Receipt, SentBy
 from social.ports import (
@@ -117,6 +117,7 @@ class FakeConnector:
         self.verdict: Verdict = ALLOWED
         self.lookup_blind = False
         self.quotas: tuple[Quota, ...] = ()
+        self.unread: tuple[ConnectorError, ...] = ()
         self.written: list[Written] = []
         self.calls: list[str] = []
         self.closed = False
@@ -200,6 +201,7 @@ class FakeConnector:
             cursor={"seen": seen},
             more=seen < len(self._timeline),
             quarantined=unreadable,
+            unread=self.unread,
         )
         self._after("fetch")
         return page

@@ -154,6 +154,25 @@ def _finish_turn(
     budgets.keep_quota(desk, live, session, now)
     if profile.last_error is not None:
         alerts.settle(session, kind="connector", subject=profile.name)
+    _tell_of_unread(session, profile, page, now)
+
+
+def _tell_of_unread(session: Session, profile: Profile, page: Page, now: datetime) -> None:
+    """Where our own posts are refused, a network may let nobody look before a text goes out, so that none ever does. What
+    passes by itself is nobody's affair."""
+    subject = f"{profile.name}/own"
+    refused = next((error for error in page.unread if isinstance(error, CredentialsExpired)), None)
+    if refused is not None:
+        alerts.raise_once(
+            session,
+            kind="connector",
+            subject=subject,
+            message=f"{profile.name}: our own posts cannot be read, so that answers may not be sent: {refused}",
+            now=now,
+            profile_id=profile.id,
+        )
+    elif not page.unread and alerts.is_known(session, kind="connector", subject=subject):
+        alerts.settle(session, kind="connector", subject=subject)
 
 
 def _look_again_and_tell(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:

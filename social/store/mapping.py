@@ -63,6 +63,14 @@ def ref_from(row: Post, author_native_id: str) -> PostRef:
     )
 
 
+def native_names(post: FetchedPost | Post) -> set[str]:
+    """What a network may call ``post`` itself: where every edit has an id of its own, an answer may name any of them."""
+    native = post.native or {}
+    versions = native.get("versions")
+    listed = versions if isinstance(versions, list) else []
+    return {post.native_id, *(str(value) for value in (native.get("id"), *listed) if value)}
+
+
 def facts_from(row: Post) -> PostFacts:
     """What the row itself says of the post; what its surroundings say is for ``social.store.recall``."""
     return PostFacts(

@@ -18,7 +18,7 @@ from social.domain.escalation import REOPEN_WITHIN, EscalationState
 from social.domain.post import PostRef
 from social.domain.reply import ACTIVE_STATES, PUBLIC_STATES, ReplyKind, ReplyState, SentBy
 from social.store import outbox
-from social.store.mapping import Post, assessment_from, facts_from, ref_from
+from social.store.mapping import Post, assessment_from, facts_from, native_names, ref_from
 from social.store.rows import among, c, t
 from social.store.tables import (
     AssessmentRow,
@@ -349,7 +349,30 @@ def _parents(session: Session, posts: Sequence[Row[Any]]) -> dict[tuple[int, str
             among(columns.native_id, wanted),
         )
     )
-    return {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
+    found = {(profile_id, native_id): (author_id, ours) for profile_id, native_id, author_id, ours in rows}
+    return found | _edited_parents(
+        session, [post for post in posts if (post.profile_id, post.in_reply_to) not in found]
+    )
+
+
+def _edited_parents(session: Session, posts: Sequence[Row[Any]]) -> dict[tuple[int, str], tuple[int, bool]]:
+    """As ``_parents``, of those that are named by the id of a version (``native_names``); in the thread only, as no index has
+    these."""
+    wanted = {(post.profile_id, post.in_reply_to) for post in posts if post.in_reply_to is not None}
+    if not wanted:
+        return {}
+    columns, talks = c(PostRow), c(ConversationRow)
+    in_thread = select(talks.id).where(
+        among(talks.profile_id, {post.profile_id for post in posts}),
+        among(talks.thread_root, {post.ConversationRow.thread_root for post in posts}),
+    )
+    rows = session.execute(
+        select(columns.profile_id, columns.native_id, columns.native, columns.author_id, columns.ours).where(
+            columns.conversation_id.in_(in_thread), columns.edited_at.is_not(None)
+        )
+    )
+    named = {(row.profile_id, name): (row.author_id, row.ours) for row in rows for name in native_names(row)}
+    return {place: parent for place, parent in named.items() if place in wanted}
 
 
 def _answers(
@@ -371,21 +394,26 @@ def _answers(
         ]
         through_us = {reply.external_id for reply in mine}
         thread = session.execute(
-            select(columns.native_id, columns.in_reply_to, columns.ours, columns.created_at).where(
+            select(
+                *(columns[name] for name in ("native_id", "native", "in_reply_to", "ours", "created_at", "edited_at"))
+            ).where(
                 columns.conversation_id.in_(conversations_in(conversation.profile_id, conversation.thread_root)),
                 or_(columns.ours, columns.conversation_id == id_),
             )
         ).all()
-        above = {native_id: (in_reply_to, ours, created_at) for native_id, in_reply_to, ours, created_at in thread}
-        for native_id, in_reply_to, ours, at in thread:
-            if not ours or native_id in through_us or at > conversation.person_answered_at:
+        by_name = {row.native_id: row for row in thread}
+        for row in thread:
+            if row.edited_at is not None:  # only what was edited has more than one
+                by_name.update(dict.fromkeys(native_names(row) - by_name.keys(), row))
+        for row in thread:
+            if not row.ours or row.native_id in through_us or row.created_at > conversation.person_answered_at:
                 continue
-            to, seen = in_reply_to, {native_id}
-            while to in above and above[to][1] and to not in seen:  # further parts of one answer
-                seen.add(to)
-                to = above[to][0]
-            if to in above and not above[to][1]:
-                found[id_].append(_Answer(at=at, to=to, to_written_at=above[to][2]))
+            to, seen = by_name.get(row.in_reply_to), {row.native_id}
+            while to is not None and to.ours and to.native_id not in seen:  # further parts of one answer
+                seen.add(to.native_id)
+                to = by_name.get(to.in_reply_to)
+            if to is not None and not to.ours:
+                found[id_].append(_Answer(at=row.created_at, to=to.native_id, to_written_at=to.created_at))
     return found
 
 

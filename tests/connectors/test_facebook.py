@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from connectors.facebook import FacebookConnector
+from connectors.facebook import FacebookConnector, _NotAllowed
 from connectors.simulated.control import customer_posts
 from connectors.simulated.facebook import APP_ID, FacebookDialect, native_id
 from connectors.simulated.records import WorldPost
@@ -38,6 +38,7 @@ from tests.connectors.contract import (
     RememberedCredentials,
     Stage,
     numbers,
+    whole_history,
     whole_round,
 )
 from tests.connectors.meta_contract import MetaJudge
@@ -194,6 +195,53 @@ class TestFacebook(ConnectorContract):
         page = whole_round(connector, cursor)
         assert [post.native_id for post in page.posts] == [native_id(stage.world, answer)]
         assert native_id(stage.world, old[0]) not in page.cursor["marks"]
+
+    def test_a_post_that_may_not_be_read_hides_nothing_of_the_others_and_is_not_forgotten(self, stage: Stage) -> None:
+        connector = stage.connector(options={"watched_posts": 1})
+        cursor = whole_round(connector, None).cursor
+        old = []
+        for number in range(4):
+            stage.pass_time(minutes=4)
+            author = f"c{number}"
+            old.append(customer_posts(stage.world, "facebook", f"nowy {number}", author=author, kind="visitor-post"))
+        cursor = whole_round(connector, cursor).cursor
+        said = [
+            customer_posts(stage.world, "facebook", "halo?", author=f"c{number}", parent=old[number].sequence)
+            for number in range(2)
+        ]
+        forbidden = native_id(stage.world, old[0])
+        dialect = stage.server.dialects["facebook"]
+        Interposed(stage, instead=lambda r: graph_error(10) if forbidden in (r.param("ids") or "") else None)
+        stage.pass_time(minutes=11)
+        page = whole_round(connector, cursor)
+        assert [post.native_id for post in page.posts] == [native_id(stage.world, said[1])]
+        stage.server.dialects["facebook"] = dialect
+        stage.pass_time(minutes=11)
+        assert [post.native_id for post in whole_round(connector, page.cursor).posts] == [
+            native_id(stage.world, said[0])
+        ]
+
+    def test_a_post_that_may_not_be_read_is_not_taken_for_deleted(self, stage: Stage) -> None:
+        connector = stage.connector()
+        for number in range(3):
+            stage.customer_says(f"nowy {number}", author=f"c{number}")
+        posts = customers(connector)
+        forbidden = posts[1].native_id
+        Interposed(stage, instead=lambda r: graph_error(200) if forbidden in (r.param("ids") or "") else None)
+        assert connector.refresh([post.ref for post in posts]).keys() == {posts[0].native_id, posts[2].native_id}
+
+    def test_the_past_is_read_on_behind_a_post_that_may_not_be_read(self, stage: Stage) -> None:
+        said = [stage.customer_says(f"nowy {number}", author=f"c{number}") for number in range(40)]
+        forbidden = native_id(stage.world, stage.shop_post())
+        customer_posts(stage.world, "facebook", "nowy 100", author="ola_wrona", kind="visitor-post")
+
+        def refused(request: SimulatedRequest) -> SimulatedResponse | None:
+            return graph_error(10) if request.path.endswith(f"/{forbidden}/comments") else None
+
+        network = Interposed(stage, instead=refused)
+        read = numbers(whole_history(stage.connector, START - timedelta(days=1)))
+        assert 100 in read and len(set(read)) == 26 < len(said)
+        assert [request for request in network.seen if refused(request)]
 
     def test_nobody_looks_for_ever_under_a_post_where_all_is_said(self, stage: Stage) -> None:
         connector = stage.connector(options={"watched_posts": 1})
@@ -472,7 +520,7 @@ class TestFacebook(ConnectorContract):
             (graph_error(1), Unreachable),
             (graph_error(17), RateLimited),
             (graph_error(190, subcode=460), CredentialsExpired),
-            (graph_error(10), CredentialsExpired),
+            (graph_error(10), _NotAllowed),
             (graph_error(368), CredentialsExpired),
             (graph_error(12), Unreachable),
             (graph_error(999, is_transient=True), Unreachable),

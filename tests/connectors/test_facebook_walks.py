@@ -21,7 +21,7 @@ from connectors.simulated.server import (
 )
 from connectors.simulated.world import World
 from social.clock import SteppedClock
-from social.domain.errors import Unreachable
+from social.domain.errors import CredentialsExpired, Unreachable
 from social.domain.post import Quarantined
 from social.ports import Cursor, Page
 from tests.connectors.contract import QUIET, START, RememberedCredentials, Stage, numbers, whole_round
@@ -83,6 +83,40 @@ def test_a_post_that_is_deleted_while_it_is_read_stops_nothing_else(stage: Stage
     assert read == [999]
     assert native_id(stage.world, campaign) not in page.cursor["marks"]
     assert not page.cursor["given_up"]
+
+
+def test_a_post_that_may_not_be_read_any_more_stops_nothing_else_and_is_told_of(stage: Stage) -> None:
+    campaign = stage.shop_post()
+    cursor = kept(whole_round(stage.connector(), None))
+    under(stage, campaign, 60)
+    page = stage.connector().fetch(cursor)
+    assert page.more
+    dialect = stage.server.dialects["facebook"]
+    path = f"/{native_id(stage.world, campaign)}/comments"
+    Interposed(stage, instead=lambda request: graph_error(10) if request.path.endswith(path) else None)
+    read, told = numbers(page), list(page.quarantined)
+    for number in range(100, 106):
+        stage.pass_time(minutes=5)
+        customer_posts(stage.world, "facebook", f"nowy {number}", author=f"d{number}", kind="visitor-post")
+        page = whole_round(stage.connector(), kept(page))
+        read, told = [*read, *numbers(page)], [*told, *page.quarantined]
+    assert set(range(100, 106)) <= set(read)
+    assert {bad.native_id for bad in told} == {native_id(stage.world, campaign)}
+    stage.server.dialects["facebook"] = dialect
+    assert set(range(60)) <= {*read, *numbers(whole_round(stage.connector(), kept(page)))}
+
+
+def test_an_edge_that_may_not_be_read_any_more_is_an_error(stage: Stage) -> None:
+    options = {"watched_posts": 10}
+    cursor = kept(whole_round(stage.connector(options=options), None))
+    for number in range(30):
+        stage.pass_time(minutes=4)
+        customer_posts(stage.world, "facebook", f"nowy {number}", author=f"c{number}", kind="visitor-post")
+    page = stage.connector(options=options).fetch(cursor)
+    assert page.more
+    Interposed(stage, instead=lambda r: graph_error(10) if r.path.endswith("/visitor_posts") else None)
+    with pytest.raises(CredentialsExpired):
+        stage.connector(options=options).fetch(kept(page))
 
 
 def test_a_place_whose_comment_is_deleted_loses_nothing(stage: Stage) -> None:
@@ -250,3 +284,91 @@ def test_what_came_while_an_edge_was_switched_off_is_no_news_either(stage: Stage
     stage.clock.advance(timedelta(hours=1))
     page = whole_round(stage.connector(options={"visitor_posts": False}), kept(page))
     assert numbers(whole_round(stage.connector(), kept(page))) == []
+
+
+def visitor(stage: Stage, text: str, *, author: str = "ola_wrona", under: WorldPost | None = None) -> WorldPost:
+    if under is not None:
+        return customer_posts(stage.world, "facebook", text, author=author, parent=under.sequence)
+    return customer_posts(stage.world, "facebook", text, author=author, kind="visitor-post")
+
+
+@pytest.mark.parametrize("way", ["a deletion", "a walk"])
+def test_what_comes_onto_the_page_after_an_edge_was_switched_on_is_no_news_either(stage: Stage, way: str) -> None:
+    off, on = {"watched_posts": 2, "visitor_posts": False}, {"watched_posts": 2}
+    page = whole_round(stage.connector(options=off), None)
+    said = []
+    for number in range(4):
+        stage.pass_time(hours=6)
+        said.append(visitor(stage, f"nowy {number}"))
+        visitor(stage, f"nowy {number + 10}", author="c1", under=said[-1])
+    stage.pass_time(hours=6)
+    page = whole_round(stage.connector(options=on), kept(page))
+    stage.pass_time(minutes=5)
+    stage.world.delete(said[-1].sequence)
+    if way == "a deletion":
+        stage.world.delete(said[-2].sequence)
+    else:
+        for number in range(20, 24):
+            visitor(stage, f"nowy {number}", author=f"d{number}")
+    page = whole_round(stage.connector(options=on), kept(page))
+    assert [number for number in numbers(page) if number < 20] == []
+    stage.pass_time(minutes=5)
+    visitor(stage, "nowy 30", under=said[1])
+    read = numbers(page)
+    for _ in range(2):
+        page = whole_round(stage.connector(options=on), kept(page))
+        read += numbers(page)
+        stage.pass_time(minutes=11)
+    assert [number for number in read if not 20 <= number < 24] == [30]
+
+
+def test_nobody_looks_under_the_posts_of_an_edge_that_was_switched_off(stage: Stage) -> None:
+    off = {"visitor_posts": False}
+    campaign = stage.shop_post()
+    page = whole_round(stage.connector(), None)
+    stage.pass_time(minutes=1)
+    asked = visitor(stage, "nowy 1")
+    page = whole_round(stage.connector(), kept(page))
+    assert numbers(page) == [1]
+    for number in range(2, 5):
+        stage.pass_time(minutes=11)
+        visitor(stage, f"nowy {number}", author="c1", under=asked)
+        under(stage, campaign, 1, first=number + 10)
+        page = whole_round(stage.connector(options=off), kept(page))
+        assert numbers(page) == [number + 10]
+    stage.pass_time(minutes=11)
+    page = whole_round(stage.connector(), kept(page))
+    assert numbers(page) == []  # what was said meanwhile is history
+    stage.pass_time(minutes=1)
+    visitor(stage, "nowy 5", under=asked)
+    assert numbers(whole_round(stage.connector(), kept(page))) == [5]
+
+
+@pytest.mark.parametrize("edges", [("visitor_posts", "tagged"), ("published_posts", "tagged")])
+def test_a_post_of_two_edges_is_looked_under_while_one_of_them_is_on(stage: Stage, edges: tuple[str, str]) -> None:
+    options = {"watched_posts": 1}
+    both = stage.shop_post() if edges[0] == "published_posts" else None
+    page = whole_round(stage.connector(options=options), None)
+    stage.pass_time(minutes=4)
+    both = both or visitor(stage, "nowy 1")
+    shown = {}
+
+    def tagged_too(request: SimulatedRequest, response: SimulatedResponse) -> SimulatedResponse:
+        if request.path.endswith(f"/{edges[0]}"):
+            shown["page"] = response
+        return shown["page"] if request.path.endswith(f"/{edges[1]}") else response
+
+    Interposed(stage, after=tagged_too)
+    page = whole_round(stage.connector(options=options), kept(page))
+    for number in range(2, 5):  # pushed away
+        stage.pass_time(minutes=4)
+        if edges[0] == "visitor_posts":
+            visitor(stage, "spam", author=f"c{number}")
+        else:
+            stage.world.publish("facebook", stage.world.brand("facebook"), "Nowa kampania.")
+    page = whole_round(stage.connector(options=options), kept(page))
+    off = {**options, "tagged": False}
+    page = whole_round(stage.connector(options=off), kept(page))
+    stage.pass_time(minutes=11)
+    visitor(stage, "nowy 5", author="c9", under=both)
+    assert numbers(whole_round(stage.connector(options=off), kept(page))) == [5]

@@ -16,10 +16,10 @@ from connectors.simulated.bluesky import TID, token_for
 from connectors.simulated.faults import Fault
 from connectors.simulated.library import WorldOptions
 from connectors.simulated.records import WorldPost
-from connectors.simulated.server import SimulatedServer
+from connectors.simulated.server import SimulatedResponse, SimulatedServer
 from connectors.simulated.world import World
 from social.clock import SteppedClock
-from social.domain.errors import RefusalReason, Refused, Unreachable
+from social.domain.errors import CredentialsExpired, RateLimited, RefusalReason, Refused, Unreachable
 from social.domain.post import Author, FetchedPost, MediaKind, PostKind
 from social.domain.reply import SentBy
 from social.ports import ConnectorContext
@@ -38,11 +38,11 @@ class Stage:
     server: SimulatedServer
     credentials: RememberedCredentials
 
-    def open(self, **options: Any) -> BlueskyConnector:
+    def open(self, *, page_size: int = 100, **options: Any) -> BlueskyConnector:
         context = ConnectorContext(
             profile="sklep",
             options={"handle": HANDLE, **options},
-            settings={"base_url": self.server.base_url("bluesky")},
+            settings={"base_url": self.server.base_url("bluesky"), "page_size": page_size},
             credential="own",
             credentials=self.credentials,
             clock=self.clock,
@@ -255,6 +255,92 @@ def test_it_reads_no_own_posts_where_it_was_told_not_to(stage: Stage) -> None:
     connector = stage.open(watch_own_posts=False)
     assert whole_round(connector, None).posts == ()
     connector.close()
+
+
+def test_own_posts_that_are_switched_on_in_the_middle_of_a_walk_bring_no_history(stage: Stage) -> None:
+    for number in range(30):
+        stage.shop_says(f"dawny {number}")
+    silent = stage.open(page_size=10, watch_own_posts=False)
+    cursor = whole_round(silent, None).cursor
+    for number in range(25):
+        stage.clock.advance(timedelta(minutes=5))
+        stage.says(f"@{HANDLE} nowa {number}")
+    middle = silent.fetch(cursor)
+    assert middle.more
+    watching = stage.open(page_size=10)
+    page = whole_round(watching, json.loads(json.dumps(middle.cursor)))
+    page = whole_round(watching, page.cursor)  # the first page of our own posts sets their mark
+    assert len([post for post in page.posts if post.ours]) <= 10
+    assert whole_round(watching, page.cursor).posts == ()
+    silent.close()
+    watching.close()
+
+
+class Refusing(Watched):
+    """The network refuses one method."""
+
+    def __init__(self, dialect: Any, method: str, status: int, **headers: str) -> None:
+        super().__init__(dialect)
+        self._method, self._status, self._headers = method, status, headers
+
+    def handle(self, request: Any, world: World) -> Any:
+        if request.path.endswith(self._method):
+            body = {"error": "Forbidden", "message": "not for you"}
+            return SimulatedResponse(status=self._status, body=body, headers=self._headers)
+        return super().handle(request, world)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, CredentialsExpired), (500, Unreachable), (400, Unreachable)])
+def test_own_posts_that_are_refused_keep_no_customers_news_back(
+    stage: Stage, connector: BlueskyConnector, caplog: pytest.LogCaptureFixture, status: int, kind: type[Exception]
+) -> None:
+    stage.shop_says("Nowy zapach")
+    cursor = whole_round(connector, None).cursor
+    network = stage.server.dialects["bluesky"]
+    stage.server.dialects = {"bluesky": Refusing(network, "getAuthorFeed", status)}
+    for number in range(3):
+        stage.clock.advance(timedelta(minutes=3))
+        stage.says(f"@{HANDLE} nowa {number}")
+        page = whole_round(connector, cursor)
+        assert [post.text for post in page.posts] == [f"@{HANDLE} nowa {number}"]
+        assert page.cursor["own"] == cursor["own"]
+        assert [type(error) for error in page.unread if isinstance(error, kind)] != []
+        cursor = page.cursor
+    assert len([record for record in caplog.records if "cannot be read at the moment" in record.message]) == 1
+    stage.server.dialects = {"bluesky": network}
+    stage.shop_says("Już jest")
+    page = whole_round(connector, cursor)
+    assert ([post.text for post in page.posts], page.unread) == (["Już jest"], ())
+
+
+def test_customers_are_read_where_a_walk_over_own_posts_is_stuck(stage: Stage) -> None:
+    connector = stage.open(page_size=10)
+    cursor = whole_round(connector, None).cursor
+    for number in range(25):
+        stage.clock.advance(timedelta(minutes=5))
+        stage.shop_says(f"kampania {number}")
+    middle = json.loads(json.dumps(connector.fetch(cursor).cursor))
+    assert middle["own"]["token"]
+    network = stage.server.dialects["bluesky"]
+    stage.server.dialects = {"bluesky": Refusing(network, "getAuthorFeed", 403)}
+    stage.says(f"@{HANDLE} gdzie paczka?")
+    page = whole_round(connector, middle)
+    assert [post.text for post in page.posts] == [f"@{HANDLE} gdzie paczka?"]
+    assert page.cursor["own"] == middle["own"]
+    connector.close()
+
+
+def test_a_limit_and_refused_notifications_are_never_passed_over(stage: Stage, connector: BlueskyConnector) -> None:
+    cursor = whole_round(connector, None).cursor
+    network = stage.server.dialects["bluesky"]
+    for method, status, kind in (
+        ("getAuthorFeed", 429, RateLimited),
+        ("listNotifications", 403, CredentialsExpired),
+        ("listNotifications", 500, Unreachable),
+    ):
+        stage.server.dialects = {"bluesky": Refusing(network, method, status)}
+        with pytest.raises(kind):
+            connector.fetch(cursor)
 
 
 def test_a_session_is_kept_for_its_server_only(stage: Stage) -> None:

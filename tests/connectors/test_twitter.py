@@ -504,10 +504,38 @@ class TestTwitter(ConnectorContract):
     def test_a_refresh_that_is_refused_asks_for_a_person(self, stage: Stage) -> None:
         used = RememberedCredentials("own", OAUTH2)
         stage.connector(credentials=used).identity()
-        again = RememberedCredentials("own", OAUTH2)  # an old backup with the spent refresh token
-        error = self._fails(CredentialsExpired, lambda: stage.connector(credentials=again).identity())
-        assert "Renew its access: social connect twitter --renew " in str(error)
-        assert OAUTH2["refresh_token"] not in str(error)
+        connector = stage.connector(credentials=RememberedCredentials("own", OAUTH2))  # a backup with the spent token
+        # of somebody who looks once it is the only word
+        for kind in (Unreachable, CredentialsExpired, CredentialsExpired):
+            error = self._fails(kind, connector.identity)
+            assert "Renew its access: social connect twitter --renew " in str(error)
+            assert OAUTH2["refresh_token"] not in str(error)
+            stage.pass_time(seconds=3)
+
+    def test_a_refresh_that_another_process_is_about_to_save_is_waited_for(self, stage: Stage) -> None:
+        kept = RememberedCredentials("own", OAUTH2)
+        here = stage.connector(credentials=kept)
+        elsewhere = RememberedCredentials("own", OAUTH2)
+        stage.connector(credentials=elsewhere).identity()  # quicker, and nothing of it is in our store yet
+        for _ in range(2):  # the poll and a delivery
+            error = self._fails(Unreachable, here.identity)
+            assert "another process may be at it" in str(error)
+        kept.parts["own"] |= elsewhere.parts["own"]
+        network = Interposed(stage)
+        assert here.identity().handle == "sklep_lawenda"
+        assert "/2/oauth2/token" not in [request.path for request in network.seen]
+
+    def test_a_refusal_of_another_refresh_token_is_a_first_one_again(self, stage: Stage) -> None:
+        other = {**OAUTH2, "access_token": "expired-canary-of-another", "refresh_token": "canary-refresh-token-x"}
+        for spent in (OAUTH2, other):
+            stage.connector(credentials=RememberedCredentials("own", spent)).identity()
+        kept = RememberedCredentials("own", OAUTH2)
+        connector = stage.connector(credentials=kept)
+        self._fails(Unreachable, connector.identity)
+        kept.parts["own"] |= other
+        stage.pass_time(minutes=5)
+        self._fails(CredentialsExpired, connector.identity)  # the new access token is not good either
+        self._fails(Unreachable, connector.identity)
 
     def test_a_reply_whose_token_had_ended_is_sent_by_the_next_attempt_only(self, stage: Stage) -> None:
         stage.customer_says("nowy 1")

@@ -250,6 +250,31 @@ def test_a_stream_that_is_refused_keeps_nobody_elses_news_back(
     assert 3 in numbers(whole_round(connector, cursor))
 
 
+@pytest.mark.parametrize(
+    ("path", "answer", "told"),
+    [
+        ("/tweets", problem(403, "not enrolled"), [CredentialsExpired]),
+        ("/tweets", problem(503, "over capacity"), [Unreachable]),
+        ("/tweets", problem(429, "Too Many Requests"), [RateLimited]),
+        ("/search/recent", problem(403, "not enrolled"), []),
+    ],
+)
+def test_own_posts_that_cannot_be_read_are_told_of_while_it_lasts(
+    stage: Stage, path: str, answer: Any, told: list[type[Exception]]
+) -> None:
+    connector = stage.connector(options=SEARCH)
+    cursor = whole_round(connector, None).cursor
+    dialect = stage.server.dialects["twitter"]
+    Interposed(stage, instead=only("GET", path, answer))
+    for _ in range(3):
+        page = whole_round(connector, cursor)
+        assert [isinstance(error, kind) for error, kind in zip(page.unread, told, strict=True)] == [True] * len(told)
+        cursor = page.cursor
+    stage.server.dialects["twitter"] = dialect
+    stage.pass_time(minutes=20)
+    assert whole_round(connector, cursor).unread == ()
+
+
 def test_a_limit_of_one_stream_is_waited_for(stage: Stage) -> None:
     connector = stage.connector(options=SEARCH)
     cursor = whole_round(connector, None).cursor

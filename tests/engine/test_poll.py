@@ -475,6 +475,34 @@ def test_a_second_look_that_is_refused_rings_once_and_does_not_hold_up_the_polls
     assert [row for row in rows(database, AlertRow) if row.kind == "connector"] == []
 
 
+def test_own_posts_that_may_not_be_read_ring_once_until_they_are_read_again(
+    database: Database, clock: SteppedClock
+) -> None:
+    network = FakeConnector(clock)
+    desk = desk_for(database, clock, network)
+
+    def told() -> list[AlertRow]:
+        return [row for row in rows(database, AlertRow) if row.kind == "connector"]
+
+    network.unread = (Unreachable("over capacity."),)
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=5))
+    assert told() == []  # it happens, and mends itself
+
+    network.unread = (CredentialsExpired("the network answered 403."),)
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=20))
+    (alert,) = told()
+    assert alert.subject.endswith("/own") and "answers may not be sent" in alert.message and "403" in alert.message
+    assert profile_row(desk)["last_error"] is None  # the news come in
+    first = alert.id
+
+    network.unread = (Unreachable("over capacity."),)  # not mended, only asked in vain
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=25))
+    assert [alert.id for alert in told()] == [first]
+    network.unread = ()
+    run_stepped(desk, clock, until=TEN + timedelta(minutes=30))
+    assert told() == []
+
+
 def test_a_second_look_that_goes_on_failing_is_told_after_half_an_hour(database: Database, clock: SteppedClock) -> None:
     network = FakeConnector(clock)
     desk = desk_for(database, clock, network)
