@@ -24,18 +24,12 @@ from tests.reliability.storm import LINE_POINTS, PAUSE_SECONDS, Storm
 Open = Callable[..., Place]
 
 #: 1,000 posts and 40 kills in all, shared among the two databases with one daemon and with two. Each of the four has a
-#: quarter of the named points; one daemon on SQLite and two on PostgreSQL, as people run it, are in `make test`.
+#: quarter of the named points.
 POSTS, KILLS = 250, 10
 PAUSES = {1: 1, 2: 2}
 
 
-@pytest.mark.parametrize(
-    "daemons",
-    [
-        pytest.param(1, marks=pytest.mark.slow_on("postgresql")),
-        pytest.param(2, marks=pytest.mark.slow_on("sqlite")),
-    ],
-)
+@pytest.mark.parametrize("daemons", [1, 2])
 def test_nothing_is_lost_and_nothing_said_twice_while_daemons_die(
     daemons: int, store_database: Database, open_place: Open, seed: int
 ) -> None:
