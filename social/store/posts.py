@@ -389,6 +389,8 @@ def _explain_own_post(session: Session, profile: Profile, post: FetchedPost | Po
     if branch:
         return  # ours, but nobody can say which: the look-up of each decides
     answered = _answered_conversations(session, profile, post)
+    if answered and _others_wait_beside(session, profile, post, besides=answered[0]):
+        return  # the look of each decides (``perhaps_answered``): the robot is silent, and people say whom it was for
     for conversation in answered:
         record_person_answer(session, conversation, at=post.created_at, now=now, natively=True)
 
@@ -444,6 +446,28 @@ def _answered_conversations(session: Session, profile: Profile, post: FetchedPos
             return [conversation] if conversation is not None else []
         above = parent.in_reply_to
     return []
+
+
+def _others_wait_beside(
+    session: Session, profile: Profile, post: FetchedPost | PostRow, *, besides: ConversationRow
+) -> bool:
+    """Does another customer wait below the one that ``post`` hangs under, on a network that files there what answers them, too?
+    Such a network names the place of a nested comment in ``native["parent"]``."""
+    columns, conversations = c(PostRow), c(ConversationRow)
+    below = session.execute(
+        select(columns.native)
+        .join(ConversationRow, conversations.id == columns.conversation_id)
+        .where(
+            conversations.id.in_(threads.conversations_in(profile.id, post.thread_root)),
+            conversations.id != besides.id,
+            conversations.waiting_since.is_not(None),
+            columns.ours.is_(False),
+            columns.deleted_at.is_(None),
+            columns.in_reply_to == post.in_reply_to,
+            columns.created_at <= post.created_at,
+        )
+    ).scalars()
+    return any((native or {}).get("parent") == post.in_reply_to for native in below)
 
 
 def _post_named(session: Session, profile: Profile, name: str, *, thread_root: str) -> PostRow | None:

@@ -108,6 +108,27 @@ def test_an_answer_in_the_app_under_the_pages_own_comment_keeps_the_robot_silent
 
 
 @FILINGS
+def test_an_answer_to_one_of_two_customers_closes_nobody_elses_case(place: Town, two_levels: bool) -> None:
+    """Beata asks below Ola's comment; a colleague answers Beata in the app, and the network files it below Ola's."""
+    first = customer_posts(
+        place.stage.world, "facebook", "Gdzie paczka?", author="ola_wrona", parent=place.stage.shop_post().sequence
+    )
+    place.run(minutes=5)
+    second = asks(place, first, "A moja?", author="beata_kuras")
+    place.run(minutes=10)
+    place.stage.shop_answers_in_the_app(second, "Pani Beato, jutro. Zofia")
+    place.run(hours=2)
+
+    told = {case_.post_id: case_.state for case_ in cases(place.database)}
+    of = {row.text: row.id for row in posts(place.database)}
+    states = [told[of[text] or 0] for text in ("Gdzie paczka?", "A moja?")]
+    assert states == (["open", "open"] if two_levels else ["open", "answered"])
+    assert (second.sequence, "native") in answered(place)
+    if two_levels:  # who is meant nobody can tell: no robot speaks over it
+        assert answered(place) == [(second.sequence, "native")]
+
+
+@FILINGS
 def test_the_robot_still_answers_everybody_who_asks_under_the_pages_own_comment(place: Town, two_levels: bool) -> None:
     """Its own texts to others stand beside theirs, and the outbox knows whose each is."""
     under = page_comments(place)
