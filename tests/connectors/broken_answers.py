@@ -214,14 +214,14 @@ def readable(answers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(path, body) for path, body in answers if _depth(body) <= DEEPEST]
 
 
-def shown(answers: list[tuple[str, Any]]) -> dict[str, str]:
-    """Native id -> the item, of all that pages show, whichever network's they are."""
-    found: dict[str, str] = {}
+def shown(answers: list[tuple[str, Any]]) -> dict[str, set[str]]:
+    """Native id -> the item, of all that pages show, whichever network's they are; several where they contradict each other."""
+    found: dict[str, set[str]] = {}
     for _, body in answers:
         for item in _items(body):
             native_id = item.get("uri") or item.get("id")
             if isinstance(native_id, str):
-                found[native_id] = json.dumps(item, sort_keys=True)
+                found.setdefault(native_id, set()).add(json.dumps(item, sort_keys=True))
     return found
 
 
