@@ -96,6 +96,8 @@ WALKS_AGAIN = 2
 CONTROL_POSTS = 10
 #: The network's ``ids`` parameter takes 50.
 IDS_AT_ONCE = 50
+#: So many single objects that may not be read are left out of one question; more are an affair of the access.
+FORBIDDEN_AT_MOST = 10
 #: Marks that are kept, for every post that is watched at once: one an edge, and some for posts that slid off.
 MARKS_A_POST = 8
 #: Customers go on under a post that newer ones pushed off the first page: so long after the last word there, ...
@@ -825,9 +827,13 @@ class FacebookConnector:
             return False
         return USERS_WORDS in scopes
 
-    def _objects(self, ids: Sequence[str], fields: str) -> dict[str, Mapping[str, Any] | None]:
+    def _objects(
+        self, ids: Sequence[str], fields: str, forbidden: list[str] | None = None
+    ) -> dict[str, Mapping[str, Any] | None]:
         """What the network says of ``ids``, ``None`` for those that it does not have. One id that is missing, or that may not be
-        read, spoils a whole answer, so such a batch is halved; the latter is left out, for it is not deleted."""
+        read, spoils a whole answer, so such a batch is halved; the latter is left out, for it is not deleted. Where that are many
+        (``forbidden``), it is an affair of the access."""
+        forbidden = [] if forbidden is None else forbidden
         if not ids:
             return {}
         if len(ids) <= IDS_AT_ONCE:
@@ -838,11 +844,14 @@ class FacebookConnector:
                 if len(ids) == 1:
                     return {ids[0]: None}
             except _NotAllowed as error:
+                if len(forbidden) == FORBIDDEN_AT_MOST:
+                    raise
                 if len(ids) == 1:
+                    forbidden += ids
                     log.warning("%s: %s is left out: %s", self._resource, ids[0], error.what)
                     return {}
         half = (len(ids) + 1) // 2
-        return {**self._objects(ids[:half], fields), **self._objects(ids[half:], fields)}
+        return {**self._objects(ids[:half], fields, forbidden), **self._objects(ids[half:], fields, forbidden)}
 
     def thread(self, post: PostRef) -> Sequence[FetchedPost]:
         """The answers around ``post`` since it was written: under its top comment, or under the visitor's post."""
@@ -850,6 +859,8 @@ class FacebookConnector:
             found = {item.native_id: item for item in self._since(_top(post), post)}
         except _Missing:
             return ()  # gone, and its answers with it; refresh and can_reply say so
+        except _NotAllowed as error:  # this one, and no affair of the others
+            raise CannotTell(error.what, resource=self._resource) from None
         return sorted(found.values(), key=lambda item: (item.created_at, item.native_id))
 
     def _since(self, node: str, post: PostRef) -> list[FetchedPost]:

@@ -132,6 +132,8 @@ class RealClock:
         """A network's time is ``ahead`` of world time (below zero: behind it)."""
         with self._lock:
             if abs(ahead) <= self.TOLERANCE:
+                if self._leapt and self._astray < -self.TOLERANCE:
+                    return  # on its way back: nearly there by the network's time, not yet by the machine's
                 self._agreed, self._leapt, self._refuted = True, False, False
             elif ahead < timedelta(0) and abs(self._astray - ahead) <= self.TOLERANCE:
                 self._agreed, self._leapt, self._refuted = False, True, True

@@ -86,6 +86,7 @@ class Claim:
     kind: Claimed
     token: str
     ids: tuple[int, ...]
+    set_aside: int = 0  # rows that were given to people instead
 
     def __bool__(self) -> bool:
         return bool(self.ids)
@@ -191,7 +192,7 @@ def claim(
             longer = lease * _patience(kind, lost)
             until: Any = longer if database.dialect == "postgresql" else lease_now() + longer
             session.connection().execute(statements.take, {"ids": ids, "new_token": token, "lease": until})
-        return Claim(kind, token, ids)
+        return Claim(kind, token, ids, set_aside=len(poison))
 
     return database.step(take)
 

@@ -155,7 +155,7 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
         return 1
     receipt: Receipt | None = None
     try:
-        with budgets.asking(desk, live, budgets.SENDING, now):
+        with budgets.asking(desk, live, budgets.POLLING, now):  # it reads; whether we may write is another matter
             receipt = live.connector.find_own_reply(work.ref, work.text, key=work.key)
         event = Event.FOUND if receipt else Event.ABSENT
     except CannotTell:
@@ -190,6 +190,9 @@ def settle_doubtful(desk: Desk, claimed: Claim, now: datetime) -> int:
         if event is Event.ABSENT and not work.robot:  # a robot's text has an end; a person's would be tried for ever
             due_at = _in_time_to_warn(work, _look_again_at(work.created_at, now), now)
         _apply(desk, live, work, ReplyState.SENDING, step, now, token=claimed.token, due_at=due_at)
+        if due_at is not None:
+            with desk.database.write() as session:
+                _warn_of_a_late_answer(session, live, work, now)
     failpoints.reach("doubtful.after-settle")
     return 1
 

@@ -82,8 +82,8 @@ class Desk:
     refused_in_a_row: dict[int, int] = field(default_factory=dict)
     #: When each open conversation's thread was last read here, by conversation.
     threads_read: dict[int, datetime] = field(default_factory=dict)
-    #: Since when each profile's second look fails here.
-    looks_failing: dict[int, datetime] = field(default_factory=dict)
+    #: Since when each profile's second look fails here, and when it did last.
+    looks_failing: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
     #: What each network told of its limits, as this process last kept it in the database, by profile and limit.
     quotas_kept: dict[tuple[int, str], Quota] = field(default_factory=dict)
     #: A classifier that only knows rules is a breakdown, and no choice of the operator's.

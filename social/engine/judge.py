@@ -125,7 +125,7 @@ def _read_threads_after_gap(desk: Desk, claimed: Claim, posts: Collection[ToJudg
         with desk.database.write() as session:
             renew(session, claimed, desk.leases.triage)
         try:
-            with budgets.asking(desk, live, budgets.SENDING, now):
+            with budgets.asking(desk, live, budgets.POLLING, now):
                 thread = live.connector.thread(post.ref)
         except ConnectorError as error:
             log.warning("%s: a thread could not be read after the gap, people decide: %s", live.name, error)

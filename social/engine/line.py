@@ -26,7 +26,7 @@ def work_through(desk: Desk, now: datetime) -> int:
     claimed = claim(
         desk.database, Claimed.POST, now=now, limit=desk.batch, lease=desk.leases.triage, profiles=desk.profiles
     )
-    return judge.assess_and_record(desk, claimed, now) if claimed else 0
+    return judge.assess_and_record(desk, claimed, now) if claimed else claimed.set_aside
 
 
 def send_out(desk: Desk, now: datetime) -> int:
@@ -40,4 +40,4 @@ def send_out(desk: Desk, now: datetime) -> int:
     if deliver.paused(desk):
         return 0
     claimed = claim(desk.database, Claimed.REPLY, now=now, limit=1, lease=desk.leases.reply, profiles=desk.profiles)
-    return deliver.send_one(desk, claimed, now) if claimed else 0
+    return deliver.send_one(desk, claimed, now) if claimed else claimed.set_aside

@@ -183,7 +183,10 @@ def _look_again_and_tell(desk: Desk, live: LiveProfile, profile: Profile, now: d
         look_again(desk, live, profile, now)
     except ConnectorError as error:
         log.warning("%s: the second look: %s", profile.name, error)
-        since = desk.looks_failing.setdefault(profile.id, now)
+        since, last = desk.looks_failing.get(profile.id, (now, now))
+        if now - last > RETRY_LOOK + 2 * live.poll_every:
+            since = now  # another machine's look succeeded in between
+        desk.looks_failing[profile.id] = since, now
         refused = isinstance(error, CredentialsExpired)
         retry = now + (RETRY_CREDENTIALS if refused else RETRY_LOOK)
         with desk.database.write() as session:
@@ -228,6 +231,7 @@ def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -
             looked = [item.conversation_id for item in opened if item not in worth_reading]
         for conversation_id, ref in _one_a_thread(worth_reading, desk.threads_read):
             looked.append(conversation_id)
+            desk.threads_read.pop(conversation_id, None)  # the newest stand at the end
             desk.threads_read[conversation_id] = now
             try:
                 threads.update({post.native_id: post for post in live.connector.thread(ref)})
@@ -253,7 +257,7 @@ def _one_a_thread(opened: Sequence[_OpenPost], read: dict[int, datetime]) -> lis
     """One post each of as many threads as a look reads, those not ``read`` for longest first. An order of its own: what is
     refreshed goes round by the fifty, and were it to wait for threads, a deletion would be followed days later."""
     for conversation_id in list(read)[:-THREADS_REMEMBERED]:
-        del read[conversation_id]
+        read.pop(conversation_id, None)  # poll lanes share it
     roots: dict[str, tuple[int, PostRef]] = {}
     never = datetime.min.replace(tzinfo=UTC)
     for item in sorted(opened, key=lambda item: read.get(item.conversation_id, never)):

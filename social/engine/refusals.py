@@ -25,7 +25,12 @@ def mind_the_account(desk: Desk, live: LiveProfile, error: Refused, now: datetim
     nothing is sent there for ``ABUSE_PAUSE``, by no machine."""
     if error.reason not in _OF_THE_ACCOUNT:
         return
-    in_a_row = desk.refused_in_a_row[live.id] = desk.refused_in_a_row.get(live.id, 0) + 1
+    before = desk.refused_in_a_row.get(live.id, 0)
+    if before >= TOLD_AFTER:
+        with desk.database.read() as session:
+            if not alerts.is_known(session, kind="connector", subject=_subject(live)):
+                before = 0  # another machine has published since
+    in_a_row = desk.refused_in_a_row[live.id] = before + 1
     abuse = error.reason is RefusalReason.ABUSE
     if not abuse and in_a_row < TOLD_AFTER:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session
 
 from social import clock
@@ -97,7 +97,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
     with desk.database.read() as session:
         found = [
             *_deadlines(session, now),
-            *_late_answers(session, now),
+            *_late_answers(session, desk, now),
             *_silent_profiles(session, desk, now),
             *_ending_accesses(session, desk, now),
             *_of_this_daemon(desk, daemon, ills or {}),
@@ -190,22 +190,21 @@ def _deadlines(session: Session, now: datetime) -> Iterator[_Cause]:
         )
 
 
-def _late_answers(session: Session, now: datetime) -> Iterator[_Cause]:
-    """A person believes that their answer went out. Whoever delivers it says so too, in the case; but nobody delivers for a
+def _late_answers(session: Session, desk: Desk, now: datetime) -> Iterator[_Cause]:
+    """A person believes that their answer went out. Whoever delivers it tells of it after an hour; but nobody delivers for a
     profile that cannot be opened. What is paused waits because somebody wants it to."""
     if control.paused_since(session) is not None:
         return
     columns, cases = c(ReplyRow), c(EscalationRow)
+    case = (
+        select(func.max(cases.id)).where(cases.conversation_id == columns.conversation_id).scalar_subquery()
+    )  # perhaps ended, but an answer has one
     rows = session.execute(
-        select(ReplyRow, c(ProfileRow).name, cases.id)
+        select(ReplyRow, c(ProfileRow).name, case)
         .join(ProfileRow, c(ProfileRow).id == columns.profile_id)
-        .join(
-            EscalationRow,
-            and_(cases.conversation_id == columns.conversation_id, active(EscalationRow)),
-            isouter=True,
-        )
         .where(
             active(ReplyRow),
+            columns.profile_id.not_in(list(desk.profiles)),
             columns.sent_by == SentBy.PERSON.value,
             columns.created_at <= now - deliver.GIVE_UP_LOOKING_AFTER,
         )
@@ -214,7 +213,7 @@ def _late_answers(session: Session, now: datetime) -> Iterator[_Cause]:
         yield _Cause(
             kind="late-answer",
             subject=str(reply.id),
-            message=f"an answer on {profile} (case {case_id or 'ended'}) could not be sent for an hour",
+            message=f"an answer on {profile} (case {case_id}) could not be sent for an hour",
             urgency=Urgency.HIGH,
             profile_id=reply.profile_id,
             brand_id=reply.brand_id,

@@ -572,7 +572,9 @@ def perhaps_answered(session: Session, post_id: int, *, since: datetime | None =
     )
     places: dict[str, datetime] = {}
     for asked in session.execute(theirs.order_by(columns.created_at.desc())).scalars():
-        places |= dict.fromkeys(_addresses(asked), asked.created_at)
+        # beside what stands at the top of a thread no network files an answer to it: that is just one more word of ours
+        beside = _addresses(asked) - {asked.thread_root}
+        places |= dict.fromkeys(beside | native_names(asked), asked.created_at)
     # compared and ordered here: by time SQLite would read all of the profile's posts, not its own ones in these places
     own = select(columns.in_reply_to, columns.created_at).where(
         columns.profile_id == post.profile_id,

@@ -108,6 +108,17 @@ def test_an_answer_in_the_app_under_the_pages_own_comment_keeps_the_robot_silent
 
 
 @FILINGS
+def test_one_more_word_of_the_page_beside_the_customers_holds_no_text_back(place: Town, two_levels: bool) -> None:
+    """A comment of the page under its own post answers nobody who asked under the post."""
+    asked = asks(place, place.stage.shop_post())
+    place.run(minutes=10)
+    page_comments(place, "Konkurs trwa do piątku!")
+    place.run(hours=1)
+
+    assert answered(place) == [(asked.sequence, "api")]
+
+
+@FILINGS
 def test_an_answer_to_one_of_two_customers_closes_nobody_elses_case(place: Town, two_levels: bool) -> None:
     """Beata asks below Ola's comment; a colleague answers Beata in the app, and the network files it below Ola's."""
     first = customer_posts(

@@ -16,7 +16,7 @@ from social.engine import line, people, watch
 from social.engine.refusals import ABUSE_PAUSE, TOLD_AFTER
 from social.engine.schedule import run_stepped
 from social.ports import ALLOWED, Verdict
-from social.store import control, outbox
+from social.store import control, outbox, profiles
 from social.store.session import Database
 from social.store.tables import PostRow, ReplyRow
 from tests.cast import MAREK, PIOTR, at
@@ -141,6 +141,19 @@ def test_after_an_abuse_nothing_is_sent_for_an_hour_and_people_are_told(told: To
     assert sending(told) == []
 
 
+def test_a_pause_after_abuse_does_not_keep_a_doubtful_text_from_being_looked_up(
+    told: Told, network: FakeConnector
+) -> None:
+    told.clock.advance_to(DUE)
+    network.fails("reply", Uncertain("time-out."), after_effect=True)
+    told.deliver()
+    with told.database.write() as session:
+        profiles.record_pause(session, told.shop.id, "write", DUE + ABUSE_PAUSE, now=DUE)
+    leases_run_out(told.database)
+    line.send_out(told.desk, told.clock.now())
+    assert told.reply["state"] == "sent"
+
+
 def test_several_refusals_for_want_of_a_permission_are_told_and_one_is_not(told: Told, network: FakeConnector) -> None:
     told.clock.advance_to(DUE)
     outbox_is_empty(told)
@@ -205,6 +218,11 @@ def test_an_answer_on_a_profile_that_cannot_be_opened_is_told_of(told: Told, pau
     assert late_answers(told, at("2026-11-20 10:59")) == []
     assert late_answers(told, at("2026-11-20 11:01")) == ([] if paused else [told.case_id])
     assert late_answers(told, at("2026-11-20 11:11")) == ([] if paused else [told.case_id])
+
+
+def test_an_answer_that_waited_through_a_long_pause_is_no_late_one_when_it_ends(told: Told) -> None:
+    people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
+    assert late_answers(told, at("2026-11-20 15:00")) == []
 
 
 def late_answers(told: Told, now: datetime) -> list[int | None]:

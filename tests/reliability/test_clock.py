@@ -112,6 +112,20 @@ def test_small_corrections_are_followed_and_nobody_goes_back_for_them() -> None:
     assert clock.astray == timedelta(0)
 
 
+@pytest.mark.parametrize("network", [-240, -30, 0, 30, 240], ids=str)
+def test_a_network_that_is_a_little_off_lets_the_world_meet_the_machine_all_the_same(network: int) -> None:
+    """Started an hour ahead and set right; the network's time is ``network`` seconds ahead of the machine's."""
+    machine = Machine(at("2026-11-20 10:00"))
+    machine.error = HOUR
+    clock = machine.clock()
+    machine.error = timedelta(0)
+    for _ in range(3 * 60):
+        machine.truth.advance(MINUTE)
+        clock.witnessed(machine.truth.now() + timedelta(seconds=network) - clock.now())
+    assert abs(clock.now() - machine.truth.now()) <= RealClock.TOLERANCE
+    assert (clock.astray, clock.sure, clock.refuted) == (timedelta(0), True, False)
+
+
 @pytest.mark.parametrize("start", ["1970-01-01 01:00", "2026-11-19 10:00"])
 def test_a_restart_under_a_clock_that_was_set_back_goes_on_from_the_latest_time_seen(
     database: Database, start: str
