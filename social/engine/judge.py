@@ -71,6 +71,7 @@ def assess_and_record(desk: Desk, claimed: Claim, now: datetime) -> int:
     failpoints.reach("triage.threads-read")
     assessments = _assess(desk, posts)
     failpoints.reach("triage.assessed")
+    now = max(now, desk.now())  # the threads and the model took their time: what follows is decided by what is true now
     try:
         record = partial(_record_all, desk, claimed, claimed.ids, assessments, cleared, now)
         complained = desk.database.step(record, patience=SERVER_MAY_BE_AWAY)

@@ -221,6 +221,7 @@ def test_it_gives_people_a_post_that_kills_every_judge(database: Database, shop:
     for _ in range(MAXIMUM_ATTEMPTS):
         with pytest.raises(MemoryError):
             line.work_through(desk, TEN)
+    assert line.work_through(desk, TEN) == 1  # given to people
     assert line.work_through(desk, TEN) == 0
 
     (row,) = posts(database)

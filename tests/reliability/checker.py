@@ -66,7 +66,8 @@ class Run:
     was cut off, nothing needs to have ended.
 
     ``within``: the customer's hour of I4. ``in_flight``: world time between the last look at a thread and the wire, in
-    which nobody can know what happens. ``vanishes``: a post deleted so soon may never have been shown to anybody; nor one that
+    which nobody can know what happens. ``judging``: world time between a decision and its commit, the lease of a batch.
+    ``vanishes``: a post deleted so soon may never have been shown to anybody; nor one that
     was deleted before the networks were asked so many ``looks``: nobody polls while dead, and a poll may die with its page.
 
     ``urgent`` and ``stops``: words by which a post is urgent, or says stop, whatever the desk made of it.
@@ -79,6 +80,7 @@ class Run:
     over_at: datetime | None = None
     within: timedelta = HOUR
     in_flight: timedelta = timedelta(minutes=5)
+    judging: timedelta = timedelta(0)
     vanishes: timedelta = timedelta(minutes=10)
     looks: int = 3
     urgent: re.Pattern[str] = _NO_WORDS
@@ -406,8 +408,11 @@ class _Facts:
                     yield Violation("I6", said, f"came after a person's answer, post {answer.sequence}")
             for stop in self.stops_of[said.network, above.author]:
                 # under the stop itself nothing is in flight: whoever judged it had read it
-                if (stop is above and stop.edited_at is None) or self._heard_at(stop) < decided:
-                    yield Violation("I6", said, f"went to {above.author}, who had said stop in post {stop.sequence}")
+                heard = self._heard_at(stop)
+                if (stop is above and stop.edited_at is None) or heard + self.run.judging < decided:
+                    when = f"heard at {heard:%H:%M:%S}; this is of {said.created_at:%H:%M:%S}"
+                    who = f"went to {above.author}, who had said stop in post {stop.sequence}"
+                    yield Violation("I6", said, f"{who}, {when}")
         for reply in self.replies:
             since = self.authors[reply.author_id].opted_out_at
             perhaps = reply.sent_by == ROBOT and reply.state in _PERHAPS_PUBLIC and reply.intended_at is not None

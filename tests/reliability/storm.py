@@ -17,7 +17,7 @@ from social.store.tables import PostRow, ReplyRow
 from tests.engine.looking import eventually, rows
 from tests.reliability.checker import Run, labels_differ, violations
 from tests.reliability.customers import NETWORKS, STOPS, URGENT, WRITTEN_BY_A_CUSTOMER, Customers, everything_ended
-from tests.reliability.daemons import TOTAL_TIMEOUT, Daemon, Place
+from tests.reliability.daemons import SPEED, TOTAL_TIMEOUT, Daemon, Place
 from tests.reliability.nursery import LEASES, SureRules
 from tests.reliability.public import PublicHistory
 
@@ -263,6 +263,7 @@ class Storm:
             over_at=since,
             urgent=URGENT,
             stops=STOPS,
+            judging=LEASES.triage * SPEED,
         )
         result.violations = [*violations(run), *labels_differ(place.database, SureRules(), only=WRITTEN_BY_A_CUSTOMER)]
         result.posts, result.public = len(public.of_customers), len(public.said)
