@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.bluesky import BlueskyConnector
-from social.domain.errors import CannotTell, CredentialsExpired, RefusalReason, Refused, Uncertain
+from social.domain.errors import CredentialsExpired, RefusalReason, Refused, Uncertain, Unreachable
 from social.domain.post import FetchedPost, Gone, PostKind
 from social.domain.reply import SentBy
 from social.ports import Connector, Permission
@@ -188,11 +188,11 @@ def test_it_says_uncertain_where_the_answer_is_lost_and_adopts_the_reply_later(
     assert replies_in(customer, asked["uri"]) == [ANSWER]
 
 
-def test_it_cannot_tell_where_its_own_records_cannot_be_read(
+def test_a_look_up_that_nobody_answers_is_no_verdict_and_is_asked_again(
     brand: Account, customer: Account, open_for: Opener, answers_lost: Callable[[str], BlueskyNetwork]
 ) -> None:
     post, _ = arrived(open_for(brand), None, ask(customer, brand)["uri"])
-    with pytest.raises(CannotTell):
+    with pytest.raises(Unreachable):
         open_for(brand, answers_lost("com.atproto.repo.getRecord")).find_own_reply(post.ref, ANSWER, key="k")
 
 
