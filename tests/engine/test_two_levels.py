@@ -6,31 +6,26 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from threading import Barrier, Event, RLock, Thread, get_ident
 
 import pytest
 
 from connectors.simulated.control import customer_posts
 from connectors.simulated.records import WorldPost
 from social.clock import SteppedClock
-from social.domain.errors import Conflict
-from social.domain.post import Author, FetchedPost, Gone, PostRef
-from social.domain.reply import Receipt, ReplyState, SentBy
-from social.engine import line, people
-from social.engine.desk import Desk
+from social.domain.post import Author
+from social.domain.reply import ReplyState, SentBy
+from social.engine import people
 from social.store.session import Database
 from social.store.tables import ReplyRow
 from tests.cast import HANNA, MAREK, at
 from tests.engine.looking import rows
 from tests.factories import case, desk_for, planned, post, profile, remembered
-from tests.fakes import FakeConnector
+from tests.reliability.crowd import Crowded, check, race, send_all
 from tests.reliability.networks import Town, town
 from tests.story.telling import NETWORK_RULES, cases, posts, replies
 
@@ -235,15 +230,8 @@ def test_a_restored_backup_of_a_busy_page_answers_nobody_again(place: Town, two_
 # --- P9: two people and the robot --------------------------------------------------------------------------------------
 
 
-class FiledUnderTheTop(FakeConnector):
-    """A network that several threads use at once. Whatever answers a nested comment says that it stands under the top one.
-    ``happened``: thread root -> what happened there, in its order, and by which thread: ``look``, ``robot``, ``person``,
-    ``app``."""
-
-    def __init__(self, clock: SteppedClock, chance: random.Random) -> None:
-        super().__init__(clock)
-        self.chance, self.lock = chance, RLock()
-        self.happened: dict[str, list[tuple[str, int]]] = defaultdict(list)
+class FiledUnderTheTop(Crowded):
+    """Whatever answers a nested comment says that it stands under the top one."""
 
     def _surface(self) -> None:
         super()._surface()
@@ -251,71 +239,6 @@ class FiledUnderTheTop(FakeConnector):
         for id_, item in self._posts.items():
             if item.ours and (top := tops.get(item.in_reply_to or "")) is not None:
                 self._posts[id_] = replace(item, in_reply_to=str(top))
-
-    def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
-        with self.lock:
-            return super().refresh(posts)
-
-    def thread(self, post: PostRef) -> Sequence[FetchedPost]:
-        with self.lock:
-            self.happened[post.thread_root].append(("look", get_ident()))
-            return super().thread(post)
-
-    def reply(self, post: PostRef, text: str, *, key: str, sent_by: SentBy) -> Receipt:
-        Event().wait(self.chance.random() * 0.01)  # on its way
-        with self.lock:
-            self.happened[post.thread_root].append((sent_by.value, get_ident()))
-            receipt = super().reply(post, text, key=key, sent_by=sent_by)
-        Event().wait(self.chance.random() * 0.01)  # and back
-        return receipt
-
-    def by_hand(self, asked: FetchedPost) -> None:
-        with self.lock:
-            assert self.clock is not None
-            self.answers_by_hand(asked, "Już się tym zajmuję.", when=self.clock.now())
-            self._surface()
-            self.happened[asked.thread_root].append(("app", get_ident()))
-
-
-def all_at_once(*runners: Callable[[], object], pauses: Sequence[float]) -> list[BaseException]:
-    """What went wrong, but for who came too late and was told so."""
-    start, broken = Barrier(len(runners)), []
-
-    def run(runner: Callable[[], object], pause: float) -> None:
-        start.wait()
-        Event().wait(pause)
-        try:
-            with suppress(Conflict):
-                runner()
-        except BaseException as error:  # noqa: BLE001 a thread's failure is told where the test can see it
-            broken.append(error)
-
-    threads = [Thread(target=run, args=pair) for pair in zip(runners, pauses, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return broken
-
-
-def send_everything(desk: Desk, now: datetime) -> None:
-    while line.send_out(desk, now):
-        pass
-
-
-def check(happened: list[tuple[str, int]]) -> None:
-    """One automatic text at most, never after a person's; one person through the desk at most; and neither after a colleague's
-    in the app that its own last look could show."""
-    kinds = [kind for kind, _ in happened]
-    assert kinds.count("robot") <= 1, happened
-    assert kinds.count("person") <= 1, happened
-    assert kinds.count("person") + kinds.count("app") >= 1, happened
-    if "robot" in kinds and "person" in kinds:
-        assert kinds.index("robot") < kinds.index("person"), happened
-    for place, (kind, writer) in enumerate(happened):
-        if kind in ("robot", "person") and "app" in kinds[:place]:
-            looked = [number for number, what in enumerate(happened[:place]) if what == ("look", writer)]
-            assert looked[-1] < kinds.index("app"), happened
 
 
 @pytest.mark.parametrize("races", [40, pytest.param(300, marks=pytest.mark.slow)])
@@ -342,22 +265,21 @@ def test_people_and_the_robot_never_talk_over_each_other_there(
         planned(first, row, due_at=clock.now())
         answer = partial(people.answer, context=NETWORK_RULES, case_id=number_of_case, now=clock.now())
         in_the_app = number % 2 == 1
-        # on a busy machine the robot would else never get as far as its text
-        for_people = 0.5 if number % 6 < 2 else 0.03
-        broken = all_at_once(
-            *(partial(send_everything, lane, clock.now()) for lane in lanes),
+        outcome = race(
+            *(partial(send_all, lane, network, clock.now()) for lane in lanes),
             partial(answer, at_the_desk, text="Sprawdzam, Marek.", user=MAREK),
             partial(network.by_hand, asked)
             if in_the_app
             else partial(answer, beside_it, text="Sprawdzam, Hanna.", user=HANNA),
-            pauses=[chance.random() * most for most in (0.03, 0.03, for_people, for_people)],
+            chance=chance,
+            robot_first=number % 6 < 2,
         )
-        assert not broken, (number, broken)
+        assert not outcome.broken, (number, outcome.broken)
         for _ in range(3):  # what was put off while another text was on the wire
             clock.advance(timedelta(seconds=6))
-            send_everything(lanes[0], clock.now())
-        happened = network.happened[asked.thread_root]
-        check(happened)
+            send_all(lanes[0], network, clock.now())
+        happened = network.happened.get(asked.thread_root, [])
+        check(happened, (number, happened, outcome.refused))
         for what in seen:
             seen[what] += [kind for kind, _ in happened].count(what)
     held_back = [reply for reply in rows(first, ReplyRow) if "perhaps a person answered" in (reply.reason or "")]
