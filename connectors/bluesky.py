@@ -296,8 +296,7 @@ class BlueskyConnector:
         self._options = kit.opened_options(BlueskyOptions, context)
         kit.opened_secrets(context, self.credential_parts, public=(RENEWED_FOR,))
         self._quota = kit.QuotaBook()
-        #: Streams that could not be read when they were last asked.
-        self._left_out: dict[str, ConnectorError] = {}
+        self._left_out = kit.LeftOut(self._resource)
         self._me: Author | None = None
         self._signing_in = threading.Lock()
         self._client, self._session = _signed_out(self._settings, context, self._resource, self._inspect)
@@ -390,7 +389,7 @@ class BlueskyConnector:
             # without those that were never read: their first page is still to come
             cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
             more=any(walks[stream].token for stream in walks if stream not in self._left_out),
-            unread=tuple(self._left_out.values()),
+            unread=tuple(self._left_out.errors.values()),
         )
 
     def _step_or_leave_out(
@@ -404,12 +403,9 @@ class BlueskyConnector:
         except ConnectorError as error:
             if stream == "customers":
                 raise
-            if stream not in self._left_out:  # told once, not with every poll
-                log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
-            self._left_out[stream] = error
+            self._left_out.add(stream, error)
             return None
-        if self._left_out.pop(stream, None) is not None:
-            log.info("%s: %s can be read again.", self._resource, stream)
+        self._left_out.read_again(stream)
         return step
 
     def _streams(self) -> Mapping[str, Callable[[str | None], tuple[object, str | None]]]:

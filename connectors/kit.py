@@ -6,6 +6,7 @@ Nothing here knows a network or an HTTP library; ``connectors.session`` is the `
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ from social.domain.errors import (
 )
 from social.domain.post import FetchedPost, Quarantined, require_aware
 from social.ports import ConnectorContext, Quota, Secrets
+
+log = logging.getLogger("connectors.kit")
 
 #: An answer longer than this is not read: no page of any network comes near it.
 MAX_BODY = 10 * 1024 * 1024
@@ -146,6 +149,27 @@ def stored_anew(context: ConnectorContext, required: Sequence[str], *, public: C
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
+
+
+class LeftOut:
+    """Streams of an account that could not be read when they were last asked, and why. Their place is kept, and the others
+    are read; it is told once, not with every poll."""
+
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
+        self.errors: dict[str, ConnectorError] = {}
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self.errors
+
+    def add(self, stream: str, error: ConnectorError) -> None:
+        if stream not in self.errors:
+            log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
+        self.errors[stream] = error
+
+    def read_again(self, stream: str) -> None:
+        if self.errors.pop(stream, None) is not None:
+            log.info("%s: %s can be read again.", self._resource, stream)
 
 
 def renewal(context: ConnectorContext, kind: str) -> str:

@@ -351,8 +351,7 @@ class TwitterConnector:
             resource=self._resource,
         )
         self._level: str | None = None
-        #: Streams that could not be read when they were last asked -> when to ask again, and why.
-        self._left_out: dict[str, tuple[datetime, ConnectorError]] = {}
+        self._left_out = kit.LeftOut(self._resource)
         self._renewing = threading.Lock()
         #: A refresh token that the network refused, and when it first did.
         self._refused: tuple[str, datetime] | None = None
@@ -469,7 +468,7 @@ class TwitterConnector:
             cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
             more=any(walks[stream].token for stream in walks if stream not in self._left_out),
             # a search is only missed
-            unread=tuple(error for stream, (_, error) in self._left_out.items() if stream == OWN),
+            unread=tuple(error for stream, error in self._left_out.errors.items() if stream == OWN),
         )
 
     def _streams(self) -> dict[str, Callable[..., Any]]:
@@ -492,20 +491,17 @@ class TwitterConnector:
         self, stream: str, call: Callable[..., Any], walk: _Walk, *, first: bool
     ) -> tuple[_Walk, list[FetchedPost], list[Quarantined]] | None:
         """``None``: this stream cannot be read at the moment, the others can."""
-        now = self._clock.now()
-        if stream in self._left_out and now < self._left_out[stream][0]:
+        left_out = self._left_out.errors.get(stream)
+        if isinstance(left_out, RateLimited) and self._clock.now() < left_out.until:
             return None
         try:
             step = self._step(stream, call, walk, first=first)
         except ConnectorError as error:
             if stream == "mentions" or _concerns_all(error):
                 raise
-            if stream not in self._left_out:  # told once, not with every poll
-                log.warning("%s cannot be read at the moment, its place is kept: %s", stream, error)
-            self._left_out[stream] = (error.until if isinstance(error, RateLimited) else now), error
+            self._left_out.add(stream, error)
             return None
-        if self._left_out.pop(stream, None) is not None:
-            log.info("%s: %s can be read again.", self._resource, stream)
+        self._left_out.read_again(stream)
         return step
 
     def _step(

@@ -46,10 +46,10 @@ def acting(name: str | None) -> str:
     """``--as``, or who is logged in on this machine. Raises ``UsageError`` for the names of what acts by itself: in the
     journal nobody could tell them apart."""
     from social.domain.errors import UsageError
-    from social.store.users import RESERVED_NAMES
+    from social.store.users import is_a_name
 
     who = name or _login()
-    if not who.strip() or len(who.strip()) > 60 or not who.isprintable() or who.strip().casefold() in RESERVED_NAMES:
+    if not is_a_name(who.strip()) or not who.isprintable():
         raise UsageError(f"{who!r} cannot be a person's name.", next_step="Say who you are: --as anna")
     return who
 

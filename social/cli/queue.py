@@ -82,11 +82,10 @@ def show(case: CaseId, config: Config = None, as_json: Json = False) -> None:
     with opened_store(config) as opened:
         view, now = _view(opened, case), opened.clock.now()
         calendars = _calendars(opened)
-        account = _account(opened, view)
     if as_json:
-        print_json(queue_text.case_as_json(view, now, account=account))
+        print_json(queue_text.case_as_json(view, now))
     else:
-        print(queue_text.whole(view, now=now, calendars=calendars, account=account))
+        print(queue_text.whole(view, now=now, calendars=calendars))
 
 
 @app.command()
@@ -268,15 +267,6 @@ def _view(opened: Opened, case: int) -> CaseView:
 
     with opened.database.read() as session:
         return queue.case(session, case, now=opened.clock.now(), calendars=_calendars(opened))
-
-
-def _account(opened: Opened, view: CaseView) -> str:
-    """The customer's number on their network, by which `social author` finds them for sure."""
-    from social.store.tables import AuthorRow
-
-    with opened.database.read() as session:
-        author = session.get(AuthorRow, view.item.author_id)
-        return author.native_id if author is not None else ""
 
 
 def _calendar(opened: Opened, case: int) -> Any:

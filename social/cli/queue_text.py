@@ -101,14 +101,13 @@ def unsettled(reply: Said) -> str:
 # --- one case ----------------------------------------------------------------------------------------------------------
 
 
-def whole(view: CaseView, *, now: datetime, calendars: Calendars, account: str) -> str:
-    """``account`` is the customer's number on their network, as `social author` takes it."""
+def whole(view: CaseView, *, now: datetime, calendars: Calendars) -> str:
     item, zone = view.item, _zone(view.item, calendars)
     state = f"{item.state.value} by {item.taken_by}" if item.taken_by else item.state.value
     lines = [
         f"Case {item.case_id}: {state}, {item.urgency.value}, on {item.profile} ({item.network}) for {item.brand}",
         f"  {clocks_in_words(item, now, zone)}",
-        f"  Customer: {printable(item.author)}, account {printable(account)} on {item.network}",
+        f"  Customer: {printable(item.author)}, account {printable(item.account)} on {item.network}",
         f"  Here because of {item.rule}: {printable(item.reason)}",
     ]
     if item.formal and item.deadline_at is not None:
@@ -223,10 +222,10 @@ def item_as_json(item: QueueItem, now: datetime) -> dict[str, Any]:
     }
 
 
-def case_as_json(view: CaseView, now: datetime, *, account: str) -> dict[str, Any]:
+def case_as_json(view: CaseView, now: datetime) -> dict[str, Any]:
     return {
         **item_as_json(view.item, now),
-        "account": account,
+        "account": view.item.account,
         "answered_at": view.answered_at,
         "answered_natively": view.answered_natively,
         "closed_at": view.closed_at,

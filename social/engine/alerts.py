@@ -14,6 +14,7 @@ from sqlmodel import Session
 from social.domain.assessment import Urgency
 from social.store import wakes
 from social.store.rows import c, upsert
+from social.store.session import Database
 from social.store.tables import AlertRow, EscalationRow
 
 log = logging.getLogger("social.alert")
@@ -90,3 +91,12 @@ def is_known(session: Session, *, kind: str, subject: str) -> bool:
 def settle(session: Session, *, kind: str, subject: str) -> None:
     """The cause is gone: the next time it shows is a new alert."""
     session.execute(delete(AlertRow).where(c(AlertRow).kind == kind, c(AlertRow).subject == subject))
+
+
+def settle_known(database: Database, *, kind: str, subject: str) -> None:
+    """``settle`` in a step of its own; where nobody was told, nothing is written."""
+    with database.read() as session:
+        known = is_known(session, kind=kind, subject=subject)
+    if known:
+        with database.write() as session:
+            settle(session, kind=kind, subject=subject)

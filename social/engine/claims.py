@@ -103,6 +103,12 @@ def machine_time(session: Session) -> Any:
     return lease_now()
 
 
+def nobody_holds(columns: Any, machine: Any, absurd: Any) -> Any:
+    """No living lease at ``machine`` time; nobody leases until after ``absurd``: the clock was set back since."""
+    lease = columns.leased_until
+    return or_(lease.is_(None), lease < machine, lease > absurd)
+
+
 @dataclass(frozen=True, slots=True)
 class _Statements:
     """The statements of a claim, built once: an idle tick is a lookup, not a compilation."""
@@ -135,12 +141,7 @@ def _statements(kind: Claimed, dialect: str) -> _Statements:
     due = [
         kind.value.waits(),
         columns.due_at <= bindparam("now", type_=UtcDateTime),
-        or_(
-            columns.leased_until.is_(None),
-            columns.leased_until < machine,
-            # nobody leases for so long: the clock was set back since
-            columns.leased_until > absurd,
-        ),
+        nobody_holds(columns, machine, absurd),
     ]
     if kind not in _OF_ALL_PROFILES:
         profile = columns.id if kind is Claimed.PROFILE else columns.profile_id

@@ -171,7 +171,7 @@ def _tell_of_unread(session: Session, profile: Profile, page: Page, now: datetim
             now=now,
             profile_id=profile.id,
         )
-    elif not page.unread and alerts.is_known(session, kind="connector", subject=subject):
+    elif not page.unread:
         alerts.settle(session, kind="connector", subject=subject)
 
 
@@ -206,11 +206,7 @@ def _look_again_and_tell(desk: Desk, live: LiveProfile, profile: Profile, now: d
                 )
         return
     desk.looks_failing.pop(profile.id, None)
-    with desk.database.read() as session:
-        told = alerts.is_known(session, kind="connector", subject=subject)
-    if told:
-        with desk.database.write() as session:
-            alerts.settle(session, kind="connector", subject=subject)
+    alerts.settle_known(desk.database, kind="connector", subject=subject)
 
 
 def look_again(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:

@@ -20,7 +20,7 @@ from social.domain.assessment import Urgency
 from social.domain.decision import Outcome
 from social.domain.reply import ReplyState, SentBy
 from social.engine import alerts, aside
-from social.engine.claims import LONGEST_LEASE, Claimed, machine_time
+from social.engine.claims import LONGEST_LEASE, Claimed, machine_time, nobody_holds
 from social.store import escalations, locks, outbox
 from social.store.rows import active, among, c
 from social.store.session import Database
@@ -72,11 +72,7 @@ def _unjudged(session: Session, removed: Collection[int]) -> list[Any]:
         Claimed.POST.value.waits(),
         columns.due_at.is_not(None),
         among(columns.profile_id + 0, removed),
-        or_(
-            columns.leased_until.is_(None),
-            columns.leased_until < machine,
-            columns.leased_until > machine + LONGEST_LEASE,
-        ),
+        nobody_holds(columns, machine, machine + LONGEST_LEASE),
     ]
 
 
@@ -119,9 +115,7 @@ def _stranded(session: Session, removed: Collection[int]) -> list[Any]:
         among(columns.profile_id + 0, removed),  # + 0: SQLite would rather read all that the profile ever said
         or_(
             columns.state == ReplyState.PLANNED.value,
-            columns.leased_until.is_(None),
-            columns.leased_until < machine,
-            columns.leased_until > machine + LONGEST_LEASE,
+            nobody_holds(columns, machine, machine + LONGEST_LEASE),
         ),
     ]
 

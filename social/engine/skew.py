@@ -8,14 +8,10 @@ from __future__ import annotations
 import socket
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-
 from social.clock import RealClock
 from social.domain.assessment import Urgency
 from social.engine import alerts
 from social.engine.desk import Desk, LiveProfile
-from social.store.rows import c
-from social.store.tables import AlertRow
 
 #: Less is the daily business of clocks, and of answers that were long on their way.
 MOST = timedelta(minutes=5)
@@ -31,10 +27,9 @@ def agree(desk: Desk, live: LiveProfile, now: datetime) -> bool:
         desk.clock.witnessed(ahead)
     differ = ahead is not None and abs(ahead) > MOST
     subject = f"{live.name}@{socket.gethostname()}"
-    columns = c(AlertRow)
     with desk.database.read() as session:
-        known = session.execute(select(columns.id).where(columns.kind == CLOCK, columns.subject == subject)).first()
-    if differ and known is None and ahead is not None:
+        known = alerts.is_known(session, kind=CLOCK, subject=subject)
+    if differ and not known and ahead is not None:
         minutes = round(abs(ahead).total_seconds() / 60)
         with desk.database.write() as session:
             alerts.raise_once(
@@ -48,7 +43,7 @@ def agree(desk: Desk, live: LiveProfile, now: datetime) -> bool:
                 brand_id=live.brand_id,
                 profile_id=live.id,
             )
-    elif not differ and ahead is not None and known is not None:
+    elif not differ and ahead is not None and known:
         with desk.database.write() as session:
             alerts.settle(session, kind=CLOCK, subject=subject)
     return not differ

@@ -19,7 +19,7 @@ from social.redaction import remember_passing
 from social.store.journal import note
 from social.store.rows import c
 from social.store.tables import InvitationRow, UserRow, WebSessionRow
-from social.store.users import RESERVED_NAMES
+from social.store.users import is_a_name
 
 INVITATION_LIFETIME = timedelta(hours=24)
 #: After so many wrong passwords in a row the account waits; each further one doubles the wait, up to the longest.
@@ -169,7 +169,7 @@ def accept(
 def checked_name(name: str) -> str:
     """A name that a person can have here. Raises ``DyzurError``."""
     name = " ".join(name.split())
-    if not name or len(name) > 60 or not name.isprintable() or name.casefold() in RESERVED_NAMES:
+    if not is_a_name(name):
         raise DyzurError(f"{name!r} cannot be a person's name.", next_step="Use 1 to 60 letters, such as anna.")
     return name
 

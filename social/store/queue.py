@@ -78,6 +78,7 @@ class QueueItem:
     profile: str
     network: str
     author: str
+    account: str  # the author's number on the network, as `social author` takes it
     waiting_since: datetime
     clocks: Clocks
     post_id: int
@@ -263,6 +264,7 @@ def _item(
         profile=profile.name,
         network=profile.network,
         author=name_of(author),
+        account=author.native_id,
         waiting_since=running.waiting_since,
         clocks=running,
         post_id=post.id,

@@ -7,11 +7,10 @@ import os
 import socket
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import delete, inspect, select
 from sqlmodel import Session
@@ -178,10 +177,7 @@ def _write_out(copy: Database, draft: Path) -> None:
     """All of the copy into its file: only that one takes the database's place. On a full disk SQLite keeps what it committed in
     the log beside it, and says nothing when it is closed."""
     try:
-        with closing(copy.engine.raw_connection()) as raw:
-            connection: Any = raw.driver_connection
-            blocked, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        why = "another program reads it" if blocked else ""
+        why = "" if traces.empty_log(copy) else "another program reads it"
     except sqlite3.Error as error:
         why = str(error)
     log = draft.with_name(draft.name + "-wal")

@@ -36,5 +36,12 @@ def _sweep_sqlite(database: Database) -> str:
             connection.execute("VACUUM")
         except Exception as error:  # noqa: BLE001 the words are gone from the tables already; what is left is told
             return f"the file could not be written anew ({error})."
+    return "" if empty_log(database) else "another program kept reading, so the file's log (-wal) could not be emptied."
+
+
+def empty_log(database: Database) -> bool:
+    """Write all that SQLite's log holds into the file. ``False``: another program kept reading. Raises ``sqlite3.Error``."""
+    with closing(database.engine.raw_connection()) as raw:
+        connection: Any = raw.driver_connection
         blocked, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return "another program kept reading, so the file's log (-wal) could not be emptied." if blocked else ""
+    return not blocked

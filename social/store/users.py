@@ -14,10 +14,15 @@ from social.store.tables import UserRow
 RESERVED_NAMES = frozenset({"robot", "network-app", "outbox", "system"})
 
 
+def is_a_name(name: str) -> bool:
+    """Whether a person can be called so (without spaces around it); the audit log tells them from what acts by itself."""
+    return 0 < len(name) <= 60 and name.isprintable() and name.casefold() not in RESERVED_NAMES
+
+
 def user_id(session: Session, name: str, *, now: datetime) -> int:
     """The user of this name; made when it acts for the first time (the command line trusts its operator)."""
     name = name.strip()
-    if not name or len(name) > 60 or not name.isprintable() or name in RESERVED_NAMES:
+    if not is_a_name(name):
         raise DyzurError(f"{name!r} cannot be a person's name.", next_step="Say who you are: --as anna")
     row = session.execute(select(UserRow).where(UserRow.name == name)).scalar_one_or_none()  # type: ignore[arg-type]
     if row is None:

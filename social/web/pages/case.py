@@ -18,7 +18,6 @@ from social.engine import correcting, people
 from social.engine.people import UnfitText
 from social.store import queue as store
 from social.store.queue import CaseView, Seen
-from social.store.tables import AuthorRow
 from social.store.threads import Side
 from social.web.rendering import page
 from social.web.visitor import AgentPosts, Posted, RowId, Viewer, Visitor, desk_of
@@ -147,13 +146,6 @@ def _view(request: Request, case_id: int) -> CaseView:
         return store.case(session, case_id, now=desk.now(), calendars=desk.calendars)
 
 
-def _account(request: Request, view: CaseView) -> str:
-    """The customer's number on their network: what `social author` finds them by, whatever they call themselves."""
-    with desk_of(request).database.read() as session:
-        author = session.get(AuthorRow, view.item.author_id)
-        return author.native_id if author is not None else ""
-
-
 def _page(
     request: Request,
     case_id: int,
@@ -181,7 +173,6 @@ def _page(
         status=status,
         view=view,
         item=view.item,
-        account=_account(request, view),
         zone=desk.calendars[view.item.brand].timezone if view.item.brand in desk.calendars else visitor.words.zone,
         rules=context.rules,
         used=guard.length(draft, context.rules.length_unit),
