@@ -32,7 +32,7 @@ test-all: test $(VENV)-all/.installed  ## and those that need more: the real Blu
 
 soak: $(VENV)/.installed-test  ## 10,000 posts and 200 kills on each database (figures: benchmarks/RESULTS.md), 20,000 cases a parser
 	DYZUR_RESULTS=$${DYZUR_RESULTS-benchmarks/RESULTS.md} $(BIN)/python -m pytest -m soak
-	DYZUR_PROPERTY_CASES=20000 $(BIN)/python -m pytest tests/connectors/test_parsers.py
+	DYZUR_PROPERTY_CASES=20000 $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD) tests/connectors/test_parsers.py
 
 screens: $(VENV)-all/.installed  ## take the pictures of docs/screens anew (chromium, npm)
 	DYZUR_SCREENS=docs/screens $(VENV)-all/bin/python -m pytest -m browser tests/browser/test_every_page.py
