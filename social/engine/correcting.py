@@ -3,6 +3,7 @@ somebody is writing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -35,18 +36,18 @@ def correct(
     database: Database,
     case_id: int,
     post_id: int,
-    head: Head,
-    value: str,
+    chosen: Mapping[Head, str],
     *,
     user: str,
     now: datetime,
     seen: Seen | None = None,
     was_urgency: str | None = None,
 ) -> None:
-    """A person's judgement of a post, kept as a label beside the model's. A corrected urgency is the case's own from now
-    on, up or down. ``seen`` and ``was_urgency`` (of the case) are what was on the screen: a judgement of less than what
-    is there now is refused. Raises ``NotFound``, ``Conflict``, ``DyzurError``."""
-    chosen = _checked(head, value)
+    """A person's judgement of a post, a value for each head that they chose, all of it or nothing: kept as labels beside the
+    model's. A corrected urgency is the case's own from now on, up or down. ``seen`` and ``was_urgency`` (of the case) are
+    what was on the screen: a judgement of less than what is there now is refused. Raises ``NotFound``, ``Conflict``,
+    ``DyzurError``."""
+    labels = {head: _checked(head, value) for head, value in chosen.items()}
     with database.write() as session:
         who = users.user_id(session, user, now=now)
         case = locked_case(session, case_id)
@@ -60,32 +61,32 @@ def correct(
                 next_step="Look again, and correct it then.",
             )
         post, judged = _judged(session, case, post_id)
-        was = judged.sentiment if head is Head.SENTIMENT else judged.urgency
-        session.add(
-            LabelRow(
-                post_id=post_id,
-                revision_number=judged.revision_number,
-                network=post.network,
-                user_id=who,
-                head=head.value,
-                value=chosen,
-                was=was,
-                made_at=now,
+        for head, value in labels.items():
+            was = judged.sentiment if head is Head.SENTIMENT else judged.urgency
+            session.add(
+                LabelRow(
+                    post_id=post_id,
+                    revision_number=judged.revision_number,
+                    network=post.network,
+                    user_id=who,
+                    head=head.value,
+                    value=value,
+                    was=was,
+                    made_at=now,
+                )
             )
-        )
-        if head is Head.URGENCY:
-            case.urgency, case.urgency_rank = chosen, Urgency(chosen).rank
-            session.add(case)
-        detail = {"post": post_id, "head": head.value, "from": was, "to": chosen}
-        note(
-            session,
-            at=now,
-            actor=user,
-            verb="corrected the judgement",
-            subject="case",
-            subject_id=case_id,
-            detail=detail,
-        )
+            if head is Head.URGENCY:
+                case.urgency, case.urgency_rank = value, Urgency(value).rank
+                session.add(case)
+            note(
+                session,
+                at=now,
+                actor=user,
+                verb="corrected the judgement",
+                subject="case",
+                subject_id=case_id,
+                detail={"post": post_id, "head": head.value, "from": was, "to": value},
+            )
 
 
 def keep_writing(database: Database, case_id: int, *, user: str, now: datetime) -> None:

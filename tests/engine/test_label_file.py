@@ -138,7 +138,7 @@ def test_corrections_on_cases_are_in_the_files_by_the_same_rule(
     row_id = remembered(store_database, account(store_database, network), post("Gdzie paczka?", when=ASKED))
     case_id = case(store_database, row_id)
     for value in ("high", "critical"):
-        correcting.correct(store_database, case_id, row_id, Head.URGENCY, value, user=MAREK, now=ASKED)
+        correcting.correct(store_database, case_id, row_id, {Head.URGENCY: value}, user=MAREK, now=ASKED)
 
     (row,) = label_file(store_database, Purpose.EVALUATION).rows
 

@@ -114,19 +114,17 @@ def correct(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
     chosen = {head: value for head, value in values.items() if value and value != posted.text(f"was_{head.value}")}
     was_urgency = posted.text("was_urgency") if Head.URGENCY in chosen else None
     try:
-        for head, value in chosen.items():
-            if post_id is not None:
-                correcting.correct(
-                    desk.database,
-                    case_id,
-                    post_id,
-                    head,
-                    value,
-                    user=posted.visitor.name,
-                    now=desk.now(),
-                    seen=seen,
-                    was_urgency=was_urgency,
-                )
+        if post_id is not None and chosen:
+            correcting.correct(
+                desk.database,
+                case_id,
+                post_id,
+                chosen,
+                user=posted.visitor.name,
+                now=desk.now(),
+                seen=seen,
+                was_urgency=was_urgency,
+            )
     except Conflict as error:
         kept: dict[str, Any] = {"seen": seen, "was_urgency": was_urgency, "chosen": chosen}
         return _page(request, case_id, posted.visitor, status=409, error=error, **kept)
@@ -134,7 +132,7 @@ def correct(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
 
 
 @router.post("/case/{case_id}/settle/{reply_id}")
-def settle(request: Request, case_id: int, reply_id: RowId, posted: AgentPosts) -> Response:
+def settle(request: Request, case_id: RowId, reply_id: RowId, posted: AgentPosts) -> Response:
     desk = desk_of(request)
     people.settle(desk.database, reply_id, sent=posted.text("sent") == "yes", user=posted.visitor.name, now=desk.now())
     return RedirectResponse(f"/case/{case_id}?done=settled", status_code=303)
