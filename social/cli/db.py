@@ -261,14 +261,14 @@ def _told(as_json: bool, facts: dict[str, object], lines: list[str]) -> None:
 
 @contextmanager
 def _database(config: Path | None, *, must_exist: bool = False) -> Iterator[Database]:
-    from social.domain.errors import NotFound
+    from social.domain.errors import StoreError
     from social.engine import build
     from social.settings import load_settings
 
     settings = load_settings(config)
     file = build.database_file(settings)
     if must_exist and file is not None and not file.exists():
-        raise NotFound(
+        raise StoreError(
             "there is no database yet.",
             resource=str(file),
             next_step="Make it with: social db upgrade (social run does it too).",

@@ -97,13 +97,13 @@ def _with_driver(url: str) -> str:
 
 
 def _existing(settings: Settings) -> Settings:
-    from social.domain.errors import NotFound, UsageError
+    from social.domain.errors import StoreError, UsageError
 
     name = settings.database.url.removeprefix("sqlite:///")
     if name == settings.database.url:
         raise UsageError("the configured database is not SQLite already.", resource="[database] url")
     if not settings.path(name).exists():
-        raise NotFound(
+        raise StoreError(
             "there is no database yet, so nothing has to be moved.",
             resource=str(settings.path(name)),
             next_step="Write the new URL into config.toml and make its tables: social db upgrade",

@@ -43,7 +43,7 @@ def backup_sqlite(
     if database.path is None:
         return None
     target = _free_name((folder or database.path.parent) / f"{database.path.stem}-{label}-{now:%Y%m%dT%H%M%S}.db")
-    draft = _draft_of(target)
+    draft = draft_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent, database.path, now)
@@ -105,7 +105,7 @@ def copy_of(file: Path, beside: Path) -> Path:
         )
     if beside.exists() and file.samefile(beside):
         raise Conflict("this is the database itself.", resource=str(file), next_step="Give a copy of it.")
-    draft = _draft_of(beside)
+    draft = draft_of(beside)
     try:
         # as a file that is only read: a copy may lie where nobody can write
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -171,7 +171,8 @@ def _empty_log(database_file: Path) -> None:
 # --- files -------------------------------------------------------------------------------------------------------------
 
 
-def _draft_of(target: Path) -> Path:
+def draft_of(target: Path) -> Path:
+    """The name under which ``target`` is written, until it is whole."""
     return target.with_name(f".{target.name}.{secrets.token_hex(6)}{_UNFINISHED}")
 
 
@@ -215,10 +216,15 @@ def _remove(draft: Path) -> None:
 
 
 def _sweep(folder: Path, database_file: Path, now: datetime) -> None:
-    """What killed processes left half done of this database's copies; others may keep files that look nearly so."""
     copy = rf"{re.escape(database_file.stem)}-.+\.db"
     # SQLite may have left a journal of it too
-    ours = re.compile(rf"\.({re.escape(database_file.name)}|{copy})\.[0-9a-f]{{12}}\{_UNFINISHED}(-wal|-shm|-journal)?")
+    sweep(folder, rf"({re.escape(database_file.name)}|{copy})", now=now, endings="(-wal|-shm|-journal)?")
+
+
+def sweep(folder: Path, names: str, *, now: datetime, endings: str = "") -> None:
+    """What killed processes left half done in ``folder`` of copies that would be called ``names`` (a regular expression);
+    others may keep files that look nearly so. ``now``: machine time."""
+    ours = re.compile(rf"\.{names}\.[0-9a-f]{{12}}\{_UNFINISHED}{endings}")
     for draft in folder.iterdir():
         if not ours.fullmatch(draft.name):
             continue

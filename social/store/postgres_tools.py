@@ -4,7 +4,7 @@ their environment, where other users of the machine cannot read it; it is never 
 from __future__ import annotations
 
 import os
-import secrets
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from social.domain.errors import Conflict, NotFound, StoreError
-from social.store import schema
+from social.store import copies, schema
 from social.store.session import Database
 
 #: Options of a PostgreSQL address that its tools know by an environment variable (libpq, "Environment Variables").
@@ -41,9 +41,10 @@ def backup(database: Database, folder: Path, *, label: str, now: datetime) -> Pa
     program = _found("pg_dump", [*command, f"--file={target}"], database)
     if target.exists():
         raise StoreError("there is already a backup of this name.", resource=str(target), next_step="Move it away.")
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
+    draft = copies.draft_of(target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        copies.sweep(folder, rf"{re.escape(str(database.url.database))}-.+\.dump", now=now)
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         _run([program, *command[1:], f"--file={draft}"], database, "the backup failed")
         with draft.open("rb") as file:

@@ -18,7 +18,7 @@ MOVED_TO = "postgresql+psycopg://desk@db.example/desk"
 def test_status_says_how_to_make_a_database_that_is_not_there(social: Social, shop: Path) -> None:
     done = social("db", "status")
 
-    assert done.code == 2
+    assert done.code == 6
     assert "there is no database yet. Make it with: social db upgrade" in done.err
     assert not (shop / "var").exists()
 

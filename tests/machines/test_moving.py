@@ -453,5 +453,5 @@ def test_the_command_refuses_another_key_and_another_kind_of_target(
 
 def test_the_command_has_nothing_to_move_where_nothing_ran(social: Social, shop: Path, empty: Database) -> None:
     done = social("db", "migrate-to", empty.url.render_as_string(hide_password=False))
-    assert done.code == 2
+    assert done.code == 6
     assert "nothing has to be moved" in done.err

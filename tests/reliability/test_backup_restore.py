@@ -260,6 +260,23 @@ def test_it_goes_back_to_the_copy_and_keeps_the_present_aside(database: Database
     assert sound(copy) == 1  # the copy itself is untouched
 
 
+def test_a_link_leads_to_the_restored_database_on_the_same_disk(database: Database, tmp_path: Path) -> None:
+    remembered(database, profile(database), post("Przed.", when=NOW))
+    copy = backed_up(database, tmp_path / "copies")
+    database.close()
+    assert database.path is not None
+    link = tmp_path / "etc" / "desk.db"
+    link.parent.mkdir()
+    link.symlink_to(database.path)
+
+    done = restoring.restore_sqlite(link, copy, by=MAREK, machine=clock.machine_now(), now=NOW)
+
+    assert link.is_symlink() and list(link.parent.iterdir()) == [link]
+    assert done.aside is not None and done.aside.parent == database.path.parent
+    assert (sound(link), sound(done.aside)) == (1, 1)
+    assert [row.verb for row in rows(Database(f"sqlite:///{database.path}"), EventRow)][-1] == "restored a backup"
+
+
 def owner(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_uid, found.st_gid
@@ -568,11 +585,17 @@ def test_postgresql_is_copied_by_its_own_tool_and_restored_into_an_empty_databas
 ) -> None:
     shop = profile(postgres)
     remembered(postgres, shop, post("Zażółć.", when=NOW))
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    left, theirs = (folder / f".{name}-backup-1.dump.0123456789ab.part" for name in (postgres.url.database, "other"))
+    for half in (left, theirs):  # half done by killed processes long ago
+        half.touch()
+        os.utime(half, (0, 0))
 
-    made = postgres_tools.backup(postgres, tmp_path / "copies", label="backup", now=NOW)
+    made = postgres_tools.backup(postgres, folder, label="backup", now=NOW)
 
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
-    assert [path for path in made.parent.iterdir() if path != made] == []
+    assert set(folder.iterdir()) == {made, theirs}
     with pytest.raises(StoreError, match="already a backup"):
         postgres_tools.backup(postgres, tmp_path / "copies", label="backup", now=NOW)
     with pytest.raises(Conflict, match=r"tables already, and nothing is written over.*createdb"):
