@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from social import __version__
 from social.domain.errors import DyzurError
 from social.store.access import Role
-from social.web import static, vocabulary
+from social.web import sentences, static, vocabulary
 from social.web.banners import banners
 from social.web.visitor import Visitor, desk_of, theme_of, words_of
 
@@ -27,7 +27,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(static=static.address, vocabulary=vocabulary, version=__version__)
+    environment.globals.update(static=static.address, vocabulary=vocabulary, told=sentences.told, version=__version__)
     environment.filters["safe_link"] = safe_link
     environment.filters["readable"] = readable
     return environment

@@ -70,8 +70,17 @@ HEAD: Mapping[str, str] = {
     "needs_reply": "whether an answer is needed",
     "flags": "what the text asks for",
 }
-#: Why a post is in the queue, by the name of the policy's rule.
+#: What was decided and why, by the name of the policy's rule, and why a case was opened that no rule decided.
 RULE: Mapping[str, str] = {
+    "own-post": "our own post",
+    "other-bot": "written by another bot",
+    "spam": "spam",
+    "auto-reply": "a machine's answer",
+    "already-answered": "a person has answered it already",
+    "history-without-question": "written before the profile was first read, no question",
+    "history-old": "written long before the profile was first read",
+    "opt-out-only": "wants no automatic texts",
+    "no-answer-needed": "no answer needed",
     "history": "written before the profile was first read",
     "after-gap": "came while nobody was reading, and the thread could not be checked",
     "opt-out": "wants no automatic texts, and an answer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import update
 
 from social.clock import machine_now
 from social.domain.assessment import Reason, Urgency
@@ -14,7 +15,7 @@ from social.engine import line
 from social.store import outbox
 from social.store.access import Role
 from social.store.session import Database
-from social.store.tables import EventRow, LabelRow, NoteRow, ReplyRow
+from social.store.tables import EscalationRow, EventRow, LabelRow, NoteRow, ReplyRow
 from tests.cast import SHOP, at
 from tests.engine.looking import rows
 from tests.factories import assessment, case, desk_for, planned, post, profile, remembered
@@ -327,6 +328,19 @@ def test_an_unknown_reply_is_settled_by_whoever_looked(shop: Shop) -> None:
     browser.post(f"/case/{shop.case_id}/settle/{reply_id}", sent="yes")
     (reply,) = rows(shop.database, ReplyRow)
     assert (reply.state, reply.reason) == ("sent", "hanna saw it on the network")
+
+
+def test_why_a_text_was_not_sent_is_said_in_the_readers_language_and_a_networks_words_as_they_are(shop: Shop) -> None:
+    for reason in ("a person answered first", "permission: (#200) <b>no</b>"):
+        reply_id = planned(shop.database, shop.post_id)
+        with shop.database.write() as session:
+            outbox.change_state(session, reply_id, ReplyState.PLANNED, ReplyState.CANCELLED, reason=reason)
+    with shop.database.write() as session:
+        session.execute(update(EscalationRow).values(note=f"answer: {reason}; the network calls it a duplicate"))
+    html = shop.browser(language="pl").get(f"/case/{shop.case_id}").html
+    assert ">człowiek odpowiedział szybciej<" in html
+    assert '<span lang="en">permission: (#200) &lt;b&gt;no&lt;/b&gt;</span>' in html
+    assert '<span lang="en">answer: permission: (#200) &lt;b&gt;no&lt;/b&gt;; the network calls it' in html
 
 
 def test_the_page_learns_of_changes_without_losing_what_is_typed(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from social.web import vocabulary
+from social.web import sentences, vocabulary
 from social.web.language import catalogue, words_for
 from tests.cast import WARSAW, at
 from triage.rules import rule_book
@@ -29,6 +29,10 @@ def said_by_templates() -> dict[str, str]:
         for match in re.finditer(r"""_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""", text):
             found[match[1] if match[1] is not None else match[2]] = file.name
     return found
+
+
+def said_by_sentences() -> dict[str, str]:
+    return dict.fromkeys(sentences.SENTENCES, "sentences.SENTENCES")
 
 
 def said_by_vocabulary() -> dict[str, str]:
@@ -49,7 +53,7 @@ def polish() -> object:
 
 def test_everything_that_is_said_is_said_in_polish_too(polish: object) -> None:
     known = {message.id if isinstance(message.id, str) else message.id[0] for message in polish if message.id}  # type: ignore[attr-defined]
-    said = said_by_templates() | said_by_vocabulary()
+    said = said_by_templates() | said_by_vocabulary() | said_by_sentences()
     assert {message: place for message, place in said.items() if message not in known} == {}
 
 
@@ -59,7 +63,8 @@ def test_every_shipped_rule_can_be_told_to_people() -> None:
 
 def test_nothing_is_translated_that_nobody_says(polish: object) -> None:
     plurals = "".join(file.read_text(encoding="utf-8") for file in TEMPLATES) + (WEB / "language.py").read_text()
-    said = said_by_templates() | said_by_vocabulary()
+    plurals += "".join(f"%(count)d {unit}s " for unit in ("minute", "hour", "day"))  # of a span in a sentence
+    said = said_by_templates() | said_by_vocabulary() | said_by_sentences()
     unused = [
         message.id
         for message in polish  # type: ignore[attr-defined]

@@ -1,0 +1,194 @@
+"""Reasons are kept as English sentences, and stand so in the log, in ``social queue`` and in exports. The desk in the browser
+reads them again and says them in its reader's language. What it does not know (a network's own words) stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+
+from social.web import vocabulary
+from social.web.language import Words
+
+#: As they are kept; ``%(name)s`` is what differs, of the kind ``name`` (see ``_PLACES``).
+SENTENCES = (
+    # the policy's
+    "our own post",
+    "written by another bot",
+    "spam",
+    "a machine's answer, not a customer's words",
+    "a person has answered it already",
+    "older than the first poll of the profile, and nothing to answer",
+    "more than a day old when the profile was first polled: kept for reports, nobody is sent after it",
+    "older than the first poll: never answered by itself",
+    "came while nobody polled, and the thread could not be checked for an answer of ours",
+    "asks for no automatic texts, and for an answer",
+    "asks for no automatic texts, nothing else",
+    "no automatic text beside %(flags)s",
+    "looks like spam or a machine's answer, and may be more: a person looks",
+    "a person already acts in this conversation",
+    "the author asked for no automatic texts",
+    "the conversation was handed over to a person",
+    "automation has ended in this conversation",
+    "the judgement is unsure of: %(heads)s",
+    "no answer needed; kept for reports",
+    "written to another customer, not to us: no automatic text between them",
+    "a crisis on the profile",
+    "a crisis on the profile: acknowledgements wait",
+    "the profile is off",
+    "the profile is off: the robot writes nothing",
+    "joins the contact: an automatic text is already on its way in this conversation",
+    "joins the contact: the customer already knows when the team is back",
+    "joins the contact: it is already acknowledged",
+    "an automatic text went out in this conversation within the last 24 hours",
+    "this author got %(count)s automatic texts within the last hour",
+    "the profile sent %(count)s automatic texts within the last hour",
+    "asks for a human: confirmed at once",
+    "asks for a human; no confirmation: %(why)s",
+    "the request is too old",
+    "it was confirmed before",
+    "the judgement is unsure of the language or of what else the text says",
+    "a crisis: the holding statement that a person approved",
+    "a crisis, and too late for the holding statement: the customer waits since %(at)s",
+    "open: acknowledgement at %(at)s, the last open minute before closing",
+    "open: acknowledgement at %(at)s, unless a person answers first",
+    "open, but too late to acknowledge: the customer waits since %(at)s",
+    "closed, and too late to acknowledge: the customer waits since %(at)s",
+    "closed until %(at)s: one notice says so",
+    "closed: decided again at opening, %(at)s",
+    "closed until %(at)s; no notice is to be sent",
+    "closed with no opening in the calendar; no notice is to be sent",
+    # the networks' rules
+    "the network takes no reply here",
+    "The network takes no reply to this post.",
+    "The network lets an app reply only where the author mentioned or quoted the profile; use its own app.",
+    "The network takes replies only within %(span)s of the customer's last message.",
+    "The network takes a private reply only within %(span)s of the post.",
+    "The network takes 1 private reply to one post, and that is used up.",
+    "The network takes %(count)s private replies to one post, and that is used up.",
+    "The network allows 1 automatic reply in a conversation; the rest is for a person.",
+    "The network allows %(count)s automatic replies in a conversation; the rest is for a person.",
+    "The network takes automatic texts only within %(span)s of the customer's last message; a person may still write.",
+    "An answer is a person's words; the robot only suggests them.",
+    "The post is deleted or no longer visible to us.",
+    "%(network)s lets the page not answer this comment.",
+    # what became of a text
+    "the profile is in dry-run: nothing is sent",
+    "a person answered first",
+    "a person answers",
+    "a person answered",
+    "a person answered in the network's own app",
+    "the customer's post was deleted",
+    "the customer deleted the post",
+    "the customer edited the post",
+    "the customer said stop",
+    "automation ended in this conversation",
+    "no automation from here: %(rule)s",
+    "replaced by a %(kind)s",
+    "the case was closed",
+    "the author was forgotten",
+    "the profile's mode was changed",
+    "the crisis is over",
+    "%(who)s took the holding statement back",
+    "an automatic text went out in this conversation",
+    "a fact in the text is no longer true",
+    "the platform's rules do not allow it any more",
+    "its time passed before it could be sent",
+    "it could not be sent in time: %(why)s",
+    "the profile reached its limit of %(count)s automatic texts an hour",
+    "the network refused it",
+    "refused; the network's answer came late",
+    "nobody can tell whether it was published; look",
+    "the network calls it a duplicate",
+    "still not to be seen; a person looks",
+    "still cannot be told; a person looks",
+    "a person looked: it was not published",
+    "%(who)s looked: it was not published",
+    "%(who)s saw it on the network",
+    "a colleague was quicker, in the network's own app at %(at)s",
+    "perhaps a person answered already: since %(at)s something of ours stands where an answer to this customer would",
+    "not sent, its profile was removed from the configuration",
+    "its profile was removed from the configuration before anybody could tell whether it was published; look",
+    # what became of a case
+    "broke the program each time it was tried",
+    "not sent, it broke the program each time it was tried",
+    "The answer could not be sent yet; answer in the network's own app if it is urgent.",
+    "The customer deleted this post.",
+    "no answer needed",
+    "(erased after its time)",
+)
+
+
+def told(words: Words, kept: str) -> str | None:
+    """``kept`` in the reader's language; ``None`` where it is not one of ``SENTENCES``. Several stand together with ``; ``
+    between them, and after the kind of a text (``acknowledgement: a person answered first``)."""
+    if (whole := _told_once(words, kept)) is not None:
+        return whole
+    for between in re.finditer("; ", kept):
+        first = _told_once(words, kept[: between.start()])
+        following = told(words, kept[between.end() :]) if first is not None else None
+        if following is not None:
+            return f"{first}; {following}"
+    return None
+
+
+def _told_once(words: Words, kept: str) -> str | None:
+    kind, colon, rest = kept.partition(": ")
+    if colon and kind in vocabulary.KIND:
+        following = _told_once(words, rest)
+        return f"{words(vocabulary.KIND[kind])}: {following}" if following is not None else None
+    for sentence in SENTENCES:
+        found = _pattern(sentence).fullmatch(kept)
+        if found is not None:
+            said = {name: _PLACES[name][1](words, value) for name, value in found.groupdict().items()}
+            return words(sentence, **said)
+    return None
+
+
+@cache
+def _pattern(sentence: str) -> re.Pattern[str]:
+    parts = re.split(r"%\((\w+)\)s", sentence)
+    names, between = parts[1::2], parts[0::2]
+    places = [f"(?P<{name}>{_PLACES[name][0]})" for name in names]
+    return re.compile("".join(re.escape(text) + place for text, place in zip(between, [*places, ""], strict=True)))
+
+
+def _as_it_is(words: Words, value: str) -> str:
+    return value
+
+
+def _moment(words: Words, value: str) -> str:
+    """The wall clock of the brand, as it is kept: whatever zone is put beside it, it stays the same."""
+    return words.moment(datetime.fromisoformat(value).replace(tzinfo=words.zone)) if "-" in value else value
+
+
+def _one_of(table: Mapping[str, str]) -> Callable[[Words, str], str]:
+    """Names with a comma between them, in the vocabulary's words."""
+    return lambda words, value: ", ".join(words(table.get(name, name)) for name in value.split(", "))
+
+
+def _sentence(words: Words, value: str) -> str:
+    return told(words, value) or value
+
+
+def _span(words: Words, value: str) -> str:
+    number, unit = value.split()
+    one, many = f"%(count)d {unit.removesuffix('s')}", f"%(count)d {unit.removesuffix('s')}s"
+    return words.count(one, many, int(number))
+
+
+_NAMES = r"[a-z_]+(?:, [a-z_]+)*"
+#: What may stand in a place, and how it is said.
+_PLACES: Mapping[str, tuple[str, Callable[[Words, str], str]]] = {
+    "at": (r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d", _moment),
+    "count": (r"\d+", _as_it_is),
+    "flags": (_NAMES, _one_of(vocabulary.FLAG)),
+    "heads": (_NAMES, _one_of(vocabulary.HEAD)),
+    "kind": (r"[a-z-]+", _one_of(vocabulary.KIND)),
+    "network": (r"\w+", _as_it_is),
+    "rule": (r"[a-z-]+", _one_of(vocabulary.RULE)),
+    "span": (r"\d+ (?:minute|hour|day)s?", _span),
+    "who": (r"[^;]+?", _as_it_is),
+    "why": (r".+", _sentence),
+}

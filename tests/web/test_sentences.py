@@ -1,0 +1,152 @@
+"""The reasons that the desk keeps are English; its pages say them in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+import responders
+import social
+from responders.delivery import STEPS
+from responders.policy import TABLE, decide
+from responders.snapshot import Snapshot
+from social.domain.reply import ReplyKind, ReplyState
+from social.engine import aside, late, removed
+from social.store.retention import ERASED
+from social.web import vocabulary
+from social.web.language import words_for
+from social.web.sentences import SENTENCES, told
+from tests.cast import WARSAW
+from tests.responders.test_policy_promises import situations
+
+POLISH, ENGLISH = (words_for(language, "", fallback="en", zone=WARSAW) for language in ("pl", "en"))
+GONE, LOOK = "profil usunięto z konfiguracji", "trzeba zajrzeć do serwisu"
+WITHIN = "w takim czasie od ostatniej wiadomości klienta"
+SHOWN = (ReplyState.CANCELLED, ReplyState.REFUSED, ReplyState.LATE, ReplyState.UNKNOWN)
+
+
+@given(situations())
+@settings(max_examples=400, deadline=None)
+def test_whatever_the_policy_decides_is_said(situation: tuple[Snapshot, datetime]) -> None:
+    reason = decide(*situation).reason
+    said = told(POLISH, reason)
+    assert said is not None, reason
+    assert said != reason or reason == "spam"  # the same word in both languages
+
+
+def test_every_rule_has_its_words() -> None:
+    assert {rule.name for rule in TABLE} <= vocabulary.RULE.keys()
+
+
+def kept_by_code() -> Iterator[tuple[str, str]]:
+    """Every sentence that the code hands on as a ``reason``, with 12 for what differs; and where."""
+    for package in (responders, social):
+        for file in sorted(Path(str(package.__file__)).parent.rglob("*.py")):
+            if not {"engine", "store", "responders"} & set(file.parts[-2:-1]):
+                continue
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if (isinstance(node, ast.keyword) and node.arg == "reason") or (
+                    isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("reason", "why")
+                ):
+                    value = node.value
+                else:
+                    continue
+                for text in texts_of(value):
+                    yield text, f"{file.name}:{value.lineno}"
+
+
+def texts_of(value: ast.expr) -> Iterator[str]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str) and " " in value.value:
+        yield value.value
+    elif isinstance(value, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "12" for part in value.values)
+    elif isinstance(value, ast.IfExp):
+        yield from texts_of(value.body)
+        yield from texts_of(value.orelse)
+
+
+#: Kept where no page of the desk shows them, or made of somebody else's words; and three made of pieces, which the tests of
+#: what is decided go through whole.
+NOT_ON_A_PAGE = re.compile(
+    r"failed: 12|this post 12; .*|the 12 did not reach the customer: 12|12: 12|12 \(12, 12\)|1212|12 does not stop .*"
+    r"|12 came too late .*|deleted by its author|another program reads it"
+    r"|The network takes 12 to one post, and that is used up\.|closed 12; no notice is to be sent|open: acknowledgement at 12, 12"
+)
+STAND_INS = ("12", "12:00", "2 hours", "harm")
+
+
+def test_whatever_the_code_keeps_is_said() -> None:
+    found = list(kept_by_code())
+    unsaid = {
+        text: place
+        for text, place in found
+        if not NOT_ON_A_PAGE.fullmatch(text)
+        and all(told(POLISH, text.replace("12", stand_in)) is None for stand_in in STAND_INS)
+    }
+    assert unsaid == {}
+    assert len(found) > 40  # the search itself still finds them
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS.values() if step.state in SHOWN], ids=lambda step: step.reason)
+def test_whatever_becomes_of_a_reply_is_said(step: object) -> None:
+    reason = step.reason  # type: ignore[attr-defined]
+    for kept in (reason, f"{ReplyKind.ACKNOWLEDGEMENT}: {reason}", f"{reason}; the network calls it a duplicate"):
+        said = told(POLISH, kept)
+        assert said is not None and reason not in said
+
+
+@pytest.mark.parametrize(
+    ("kept", "polish"),
+    [
+        (
+            f"answer: {removed.NOT_SENT}; acknowledgement: {removed.NOBODY_LOOKS}",
+            f"odpowiedź: nie wysłano: {GONE}; potwierdzenie: {GONE}, zanim było wiadomo, czy to się ukazało; {LOOK}",
+        ),
+        (
+            f"closed-notice: it could not be sent in time: {late.TOO_LATE}",
+            "informacja o godzinach: nie dało się tego wysłać na czas: czas minął, zanim dało się to wysłać",
+        ),
+        (f"answer: not sent, it {aside.POISON}", "odpowiedź: nie wysłano: za każdym razem psuło program"),
+        (ERASED, "(usunięte po terminie)"),
+        (
+            "no automatic text beside legal, self_harm",
+            "bez automatycznej wiadomości, bo w tekście jest: groźba prawna, samookaleczenie",
+        ),
+        (
+            "The network takes automatic texts only within 24 hours of the customer's last message; a person may still write.",
+            f"Serwis przyjmuje automatyczne wiadomości tylko {WITHIN}: 24 godziny; człowiek nadal może pisać.",
+        ),
+        (
+            "closed: decided again at opening, 2026-11-20 09:00",
+            "zamknięte: ponowna decyzja przy otwarciu, pt. 20 lis, 09:00",
+        ),
+        ("Żaneta Ćwik looked: it was not published", "sprawdza Żaneta Ćwik: nie ukazało się"),
+    ],
+)
+def test_it_reads_as_a_pole_would_write_it(kept: str, polish: str) -> None:
+    assert told(POLISH, kept) == polish
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "; ", "a network's own words", "spam; and more", "permission: (#200) no", "a: b: c"]
+)
+def test_what_is_no_sentence_of_ours_stays_as_it_is(kept: str) -> None:
+    assert told(POLISH, kept) is None
+
+
+def test_in_english_names_become_words_and_the_rest_is_as_it_was_kept() -> None:
+    assert told(ENGLISH, "no automatic text beside self_harm") == "no automatic text beside self-harm"
+    plain = [sentence for sentence in SENTENCES if "%" not in sentence]
+    assert [told(ENGLISH, sentence) for sentence in plain] == plain
+
+
+def test_a_text_of_nothing_but_separators_comes_to_an_end() -> None:
+    """Where every way of cutting it were tried, this would take years."""
+    assert told(POLISH, "spam; " * 80 + "and then words of a network; " * 20) is None
+    assert told(POLISH, "it could not be sent in time: " * 17) is not None
