@@ -9,9 +9,9 @@ from sqlmodel import Session
 
 from social.domain.assessment import Urgency
 from social.domain.decision import Outcome
-from social.domain.reply import SentBy
+from social.domain.reply import ReplyState, SentBy
 from social.store import escalations
-from social.store.tables import Claimable, NotificationRow, PostRow, ReplyRow
+from social.store.tables import Claimable, EscalationRow, NotificationRow, PostRow, ReplyRow
 
 #: Said of rows that were claimed again and again and never finished: the process died, or the step raised, each time.
 POISON = "broke the program each time it was tried"
@@ -50,6 +50,32 @@ def open_case_of_post(session: Session, row: PostRow, reason: str, *, now: datet
         ),
         now=now,
     )
+
+
+def case_of_reply(
+    session: Session, row: ReplyRow, reason: str, *, state: ReplyState, now: datetime
+) -> EscalationRow | None:
+    """The waiting case in which people read that a reply ended as ``state``. One is opened for a person's answer and for what
+    is doubtful; ``None`` for a text of the robot's that nobody waits for."""
+    case = escalations.waiting_case(session, row.conversation_id)
+    if case is not None or (row.sent_by == SentBy.ROBOT.value and state is not ReplyState.UNKNOWN):
+        return case
+    post = session.get_one(PostRow, row.post_id)
+    opened = escalations.open_or_join(
+        session,
+        escalations.NewCase(
+            brand_id=row.brand_id,
+            profile_id=row.profile_id,
+            conversation_id=row.conversation_id,
+            post_id=row.post_id,
+            urgency=Urgency.HIGH,
+            rule=f"reply-{state.value}",
+            reason=reason,
+            waiting_since=post.created_at,
+        ),
+        now=now,
+    )
+    return session.get_one(EscalationRow, opened)
 
 
 def _note_reply(session: Session, row: ReplyRow, *, now: datetime) -> None:

@@ -21,7 +21,6 @@ from sqlmodel import Session
 from responders import compose, delivery, guard, permission
 from responders.delivery import Consequence, Event, Step
 from social import clock
-from social.domain.assessment import Urgency
 from social.domain.decision import PostFacts
 from social.domain.errors import (
     CannotTell,
@@ -37,7 +36,7 @@ from social.domain.errors import (
 from social.domain.escalation import EscalationState
 from social.domain.post import FetchedPost, Gone, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
-from social.engine import alerts, budgets, failpoints, late, poll, refusals, skew
+from social.engine import alerts, aside, budgets, failpoints, late, poll, refusals, skew
 from social.engine.claims import Claim, machine_time, release
 from social.engine.desk import Desk, LiveProfile
 from social.ports import ALLOWED, Verdict
@@ -704,23 +703,8 @@ def _decide_again(session: Session, work: _Work, now: datetime) -> None:
 
 def _tell_people(session: Session, live: LiveProfile, work: _Work, step: Step, now: datetime) -> None:
     """The customer did not get this text, or nobody can tell: the case says so, and an unknown rings."""
-    case = escalations.waiting_case(session, work.conversation_id)
-    if case is None and (work.sent_by is SentBy.PERSON or step.state is ReplyState.UNKNOWN):
-        opened = escalations.open_or_join(
-            session,
-            escalations.NewCase(
-                brand_id=live.brand_id,
-                profile_id=live.id,
-                conversation_id=work.conversation_id,
-                post_id=work.post_id,
-                urgency=Urgency.HIGH,
-                rule=f"reply-{step.state.value}",
-                reason=step.reason,
-                waiting_since=work.post.created_at,
-            ),
-            now=now,
-        )
-        case = session.get_one(EscalationRow, opened)
+    row = session.get_one(ReplyRow, work.id)
+    case = aside.case_of_reply(session, row, step.reason, state=step.state, now=now)
     if case is None:
         return
     case.note = f"{work.kind.value}: {step.reason}"[:500]

@@ -15,13 +15,12 @@ from sqlmodel import Session
 from responders import timing
 from responders.compose import CLOSING, OPENING
 from responders.snapshot import Timing
-from social.domain.assessment import Urgency
 from social.domain.decision import PlannedReply
 from social.domain.errors import Conflict, NotFound
 from social.domain.escalation import EscalationState
 from social.domain.hours import BusinessCalendar
 from social.domain.reply import ReplyKind, ReplyState, SentBy
-from social.engine import alerts
+from social.engine import alerts, aside
 from social.engine.answering import (
     AnswerContext,
     PlannedAnswer,
@@ -271,24 +270,11 @@ def _settle_not_sent(session: Session, reply: ReplyRow, *, user: str, now: datet
     reason = f"{user} looked: it was not published"
     outbox.change_state(session, reply.id or 0, ReplyState.UNKNOWN, ReplyState.REFUSED, reason=reason)
     note(session, at=now, actor=user, verb="settled as not sent", subject="reply", subject_id=reply.id)
-    case = escalations.waiting_case(session, reply.conversation_id)
-    post = session.get(PostRow, reply.post_id)
-    if case is None and post is not None and _still_waits(session, reply):
-        opened = escalations.open_or_join(
-            session,
-            escalations.NewCase(
-                brand_id=reply.brand_id,
-                profile_id=reply.profile_id,
-                conversation_id=reply.conversation_id,
-                post_id=reply.post_id,
-                urgency=Urgency.HIGH,
-                rule="reply-refused",
-                reason=f"the {reply.kind} did not reach the customer: {reason}",
-                waiting_since=post.created_at,
-            ),
-            now=now,
-        )
-        case = session.get_one(EscalationRow, opened)
+    if _still_waits(session, reply):
+        missed = f"the {reply.kind} did not reach the customer: {reason}"
+        case = aside.case_of_reply(session, reply, missed, state=ReplyState.REFUSED, now=now)
+    else:
+        case = escalations.waiting_case(session, reply.conversation_id)
     if case is not None:
         case.note = f"{reply.kind}: {reason}"
         session.add(case)

@@ -16,15 +16,14 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlmodel import Session
 
-from social.domain.assessment import Urgency
 from social.domain.decision import Outcome
-from social.domain.reply import ReplyState, SentBy
+from social.domain.reply import ReplyState
 from social.engine import alerts, aside
 from social.engine.claims import LONGEST_LEASE, Claimed, machine_time, nobody_holds
-from social.store import escalations, locks, outbox
+from social.store import locks, outbox
 from social.store.rows import active, among, c
 from social.store.session import Database
-from social.store.tables import EscalationRow, PostRow, ProfileRow, ReplyRow
+from social.store.tables import PostRow, ProfileRow, ReplyRow
 
 log = logging.getLogger("social.deliver")
 
@@ -140,7 +139,8 @@ def _end_some(removed: Collection[int], conversations: Collection[int], now: dat
             outbox.cancel_planned(session, now=now, reason=NOT_SENT, conversation_id=row.conversation_id)
         words = f"{row.kind}: {NOBODY_LOOKS if doubtful else NOT_SENT}"
         log.warning("%-12s %s #%d: %s", row.state, names[row.profile_id], row.post_id, words)
-        case = _case_of(session, row, words, doubtful=doubtful, now=now)
+        ended_as = ReplyState.UNKNOWN if doubtful else ReplyState.REFUSED
+        case = aside.case_of_reply(session, row, words, state=ended_as, now=now)
         if case is None:
             continue
         said[row.conversation_id].append(words)
@@ -149,26 +149,3 @@ def _end_some(removed: Collection[int], conversations: Collection[int], now: dat
         if doubtful:
             alerts.nobody_can_tell(session, row.id, case, profile=names[row.profile_id], now=now)
     return len(ended)
-
-
-def _case_of(session: Session, row: ReplyRow, words: str, *, doubtful: bool, now: datetime) -> EscalationRow | None:
-    """Where people read of it; opened for a person's answer and for what is doubtful, as ``deliver`` does."""
-    case = escalations.waiting_case(session, row.conversation_id)
-    if case is not None or (not doubtful and row.sent_by == SentBy.ROBOT.value):
-        return case
-    post = session.get_one(PostRow, row.post_id)
-    opened = escalations.open_or_join(
-        session,
-        escalations.NewCase(
-            brand_id=row.brand_id,
-            profile_id=row.profile_id,
-            conversation_id=row.conversation_id,
-            post_id=row.post_id,
-            urgency=Urgency.HIGH,
-            rule="reply-unknown" if doubtful else "reply-refused",
-            reason=words,
-            waiting_since=post.created_at,
-        ),
-        now=now,
-    )
-    return session.get_one(EscalationRow, opened)

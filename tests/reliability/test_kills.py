@@ -91,8 +91,9 @@ def test_a_reply_whose_sender_died_is_looked_up_and_then_said_once(
 
     place.start(parts=("respond",))
     eventually(lambda: state_of_replies(store_database) == ["sent"], what="the look-up")
+    # the log's line comes after the commit that the look-up waits for
+    eventually(lambda: found in place.log.read_text(encoding="utf-8")[length:], what=f"the words: {found}")
     place.daemons[-1].kill()
-    assert found in place.log.read_text(encoding="utf-8")[length:]
     assert [post.parent for post in said(place)] == [asked["sequence"]]
     assert violations(Run(public=PublicHistory.of(place.networks), database=store_database)) == []
 
