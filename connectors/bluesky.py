@@ -163,7 +163,7 @@ class _Walk:
     token: str | None = None
     top: str | None = None
     floor: str | None = None
-    low: str | None = None  # the oldest time met so far
+    low: str | None = None  # how far down it went so far
     idle: int = 0  # pages in a row that went no further down
 
     @classmethod
@@ -186,20 +186,23 @@ class _Walk:
         return native_id not in self.seen and (self.floor is None or time is None or time >= self.floor)
 
     def turned(self, token: str | None, met: Mapping[str, str], *, now: datetime, stop: bool) -> _Walk:
-        """After a page with the items ``met`` (id -> time): on with ``token``, or arrived. A mark is never ahead of our
-        clock: it would hide everything that is filed until then."""
-        oldest, newest = min(met.values(), default=None), max(met.values(), default=None)
+        """After a page with the items ``met`` (id -> time, as listed): on with ``token``, or arrived. How far down it went is
+        told by its last item: one wrong time in its midst must not end the walk. A mark is never ahead of our clock: it would
+        hide everything that is filed until then."""
+        newest, bottom = max(met.values(), default=None), next(iter([*met.values()][-1:]), None)
         top = max(filter(None, (self.top, min(newest, _iso(now)) if newest else None)), default=None)
-        low = min(filter(None, (self.low, oldest)), default=None)
+        low = min(filter(None, (self.low, bottom)), default=None)
         idle = self.idle + 1 if low == self.low else 0
-        following = _token_with_ties(token, one_time=oldest == newest)
-        seen = self._still_needed({**self.seen, **met}, top, oldest)
+        following = _token_with_ties(token, one_time=len(set(met.values())) <= 1)
+        # what was left out as too old is not known: where its time was wrong, it comes again with the right one
+        known = {id_: time for id_, time in met.items() if id_ in self.seen or self.wants(id_, time)}
+        seen = self._still_needed({**self.seen, **known}, top, bottom)
         walk = replace(self, top=top, token=following, low=low, idle=idle, seen=seen)
         arrived = replace(walk, token=None, top=None, floor=None, low=None, idle=0)
-        below = oldest is not None and self.floor is not None and oldest < self.floor
+        below = bottom is not None and self.floor is not None and bottom < self.floor
         if token is None or stop or below:
             mark = max(filter(None, (self.mark, top)), default=None)
-            since = self.since or (oldest if token is not None and oldest is not None else BEGINNING)
+            since = self.since or (bottom if token is not None and bottom is not None else BEGINNING)
             return replace(arrived, mark=mark, since=since)
         if following == self.token or idle >= IDLE_PAGES:
             return arrived  # paging in a circle: read again from the old mark rather than lose something

@@ -222,7 +222,7 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Came:
-    """How a walk came to its present page. ``low``: the oldest time met (seconds since 1970); ``idle``: pages in a row that
+    """How a walk came to its present page. ``low``: how far down it went (seconds since 1970); ``idle``: pages in a row that
     brought nothing older."""
 
     after: str | None = None
@@ -308,8 +308,7 @@ class _Round:
         self.quarantined += [bad for bad in page.quarantined if bad.native_id is None or bad.native_id not in mark.seen]
         unread = [bad.native_id for bad in page.quarantined if bad.native_id is not None]
         self.marks[name] = self.marks.get(name, mark).after(times).knowing(unread)
-        oldest = min(times.values(), default=None)
-        goes_on = page.after is not None and not self.first and (oldest is None or oldest >= mark.since)
+        goes_on = page.after is not None and not self.first and (page.bottom is None or page.bottom >= mark.since)
         if not goes_on and not any(walk["edge"] == name for walk in self.pending):
             self.given_up.pop(name, None)
         return goes_on
@@ -317,7 +316,7 @@ class _Round:
     def walk_on(self, name: str, mark: _Mark, page: _Items, came: _Came) -> None:
         """Go on behind ``page`` in the next call, back to ``mark`` as it was before this walk; unless that goes in a circle:
         then the next round begins again from the old mark, rather than lose something."""
-        low = min((int(post.created_at.timestamp()) for post in page.posts), default=None)
+        low = None if page.bottom is None else int(page.bottom.timestamp())
         idle = came.idle + 1 if low is None or (came.low is not None and low >= came.low) else 0
         if page.after == came.after or idle >= IDLE_PAGES:
             log.error("the pages of %s go in a circle after %d; they are read again.", name, came.pages + 1)
@@ -382,6 +381,11 @@ class _Items:
     quarantined: Sequence[Quarantined]
     raw: Sequence[Mapping[str, Any]]
     after: str | None
+
+    @property
+    def bottom(self) -> datetime | None:
+        """How far down it goes, told by its last item: one wrong time in its midst must not end a walk."""
+        return self.posts[-1].created_at if self.posts else None
 
 
 class FacebookConnector:
@@ -455,6 +459,7 @@ class FacebookConnector:
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
         self._quota = kit.QuotaBook()
+        self._left_out = kit.LeftOut(self._resource)
         self._pause: tuple[str, datetime] | None = None
         self._regained: dict[str, datetime | None] = {}  # as the network told it, by limit
         self._reported: set[str] = set()
@@ -773,8 +778,7 @@ class FacebookConnector:
 
     def _further(self, walk: Mapping[str, Any], page: _Items, floor: datetime) -> list[dict[str, Any]]:
         """The walk behind ``page``, where that did not end or reach ``floor``."""
-        oldest = min((post.created_at for post in page.posts), default=None)
-        if page.after is None or (oldest is not None and oldest < floor):
+        if page.after is None or (page.bottom is not None and page.bottom < floor):
             return []
         if page.after == walk["after"] or walk["pages"] >= LONGEST_WALK:
             log.error("%s: the pages of %s go in a circle; the walk ends here.", self._resource, walk["node"])
@@ -839,7 +843,10 @@ class FacebookConnector:
         if len(ids) <= IDS_AT_ONCE:
             try:
                 answer = self._call(self._graph.get_objects, list(ids), fields=fields)
-                return {native_id: item for native_id, item in answer.items() if native_id in ids and item is not None}
+                found = {native_id: item for native_id, item in answer.items() if native_id in ids and item is not None}
+                for native_id in found:
+                    self._left_out.read_again(native_id)
+                return found
             except _Missing:
                 if len(ids) == 1:
                     return {ids[0]: None}
@@ -848,7 +855,7 @@ class FacebookConnector:
                     raise
                 if len(ids) == 1:
                     forbidden += ids
-                    log.warning("%s: %s is left out: %s", self._resource, ids[0], error.what)
+                    self._left_out.add(ids[0], error)
                     return {}
         half = (len(ids) + 1) // 2
         return {**self._objects(ids[:half], fields, forbidden), **self._objects(ids[half:], fields, forbidden)}
@@ -874,7 +881,7 @@ class FacebookConnector:
             recent = [item for item in page.posts if item.created_at >= post.created_at]
             found += recent
             after = page.after
-            if after is None or len(recent) < len(page.posts):
+            if after is None or (page.bottom is not None and page.bottom < post.created_at):
                 return found
         raise CannotTell(f"more than {len(found)} comments since then.", resource=self._resource)
 

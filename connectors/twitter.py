@@ -177,7 +177,9 @@ class _Unauthorized(CredentialsExpired):
 
 
 class _BadRequest(Unreachable):
-    """400 on a read: a paging token that is no longer good."""
+    """400 on a read: a paging token that is no longer good, or a search that X does not understand."""
+
+    permanent = True
 
 
 class _Forbidden(CredentialsExpired):
@@ -467,8 +469,8 @@ class TwitterConnector:
             # without those that were never read: their first page is still to come
             cursor={stream: asdict(walk) for stream, walk in walks.items() if stream in kept or stream in read_on},
             more=any(walks[stream].token for stream in walks if stream not in self._left_out),
-            # a search is only missed
             unread=tuple(error for stream, error in self._left_out.errors.items() if stream == OWN),
+            missed=tuple(error for stream, error in self._left_out.errors.items() if stream.startswith(SEARCH)),
         )
 
     def _streams(self) -> dict[str, Callable[..., Any]]:

@@ -82,13 +82,15 @@ class Meter(Protocol):
 class Page:
     """One answer of ``fetch``. ``cursor`` may be committed once ``posts`` and ``quarantined`` are. ``more`` asks for
     another ``fetch(cursor)`` at once. ``unread``: why our own posts are left out for now, where customers' are read;
-    ``thread`` and ``find_own_reply`` may need them too."""
+    ``thread`` and ``find_own_reply`` may need them too. ``missed``: why some that customers write are left out for now, where
+    the others are read. The place of what is left out is kept."""
 
     posts: tuple[FetchedPost, ...]
     cursor: Cursor
     more: bool = False
     quarantined: tuple[Quarantined, ...] = ()
     unread: tuple[ConnectorError, ...] = ()
+    missed: tuple[ConnectorError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

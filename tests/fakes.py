@@ -118,6 +118,7 @@ class FakeConnector:
         self.lookup_blind = False
         self.quotas: tuple[Quota, ...] = ()
         self.unread: tuple[ConnectorError, ...] = ()
+        self.missed: tuple[ConnectorError, ...] = ()
         self.written: list[Written] = []
         self.calls: list[str] = []
         self.closed = False
@@ -202,6 +203,7 @@ class FakeConnector:
             more=seen < len(self._timeline),
             quarantined=unreadable,
             unread=self.unread,
+            missed=self.missed,
         )
         self._after("fetch")
         return page

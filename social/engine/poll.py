@@ -158,21 +158,25 @@ def _finish_turn(
 
 
 def _tell_of_unread(session: Session, profile: Profile, page: Page, now: datetime) -> None:
-    """Where our own posts are refused, a network may let nobody look before a text goes out, so that none ever does. What
-    passes by itself is nobody's affair."""
-    subject = f"{profile.name}/own"
-    refused = next((error for error in page.unread if isinstance(error, CredentialsExpired)), None)
-    if refused is not None:
-        alerts.raise_once(
-            session,
-            kind="connector",
-            subject=subject,
-            message=f"{profile.name}: our own posts cannot be read, so that answers may not be sent: {refused}",
-            now=now,
-            profile_id=profile.id,
-        )
-    elif not page.unread:
-        alerts.settle(session, kind="connector", subject=subject)
+    """Where our own posts are refused, a network may let nobody look before a text goes out, so that none ever does; where some
+    of the customers' are, those customers wait for nobody. What passes by itself is nobody's affair."""
+    for part, errors, what in (
+        ("own", page.unread, "our own posts cannot be read, so that answers may not be sent"),
+        ("missed", page.missed, "some of what customers write is not read"),
+    ):
+        subject = f"{profile.name}/{part}"
+        refused = next((error for error in errors if error.permanent), None)
+        if refused is not None:
+            alerts.raise_once(
+                session,
+                kind="connector",
+                subject=subject,
+                message=f"{profile.name}: {what}: {refused}",
+                now=now,
+                profile_id=profile.id,
+            )
+        elif not errors:
+            alerts.settle(session, kind="connector", subject=subject)
 
 
 def _look_again_and_tell(desk: Desk, live: LiveProfile, profile: Profile, now: datetime) -> None:

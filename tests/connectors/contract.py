@@ -236,7 +236,13 @@ def whole_round(connector: Connector, cursor: Cursor | None, *, meanwhile: Calla
         quarantined += page.quarantined
         cursor = json.loads(json.dumps(page.cursor))
         if not page.more:
-            return Page(posts=tuple(posts), quarantined=tuple(quarantined), cursor=cursor, unread=page.unread)
+            return Page(
+                posts=tuple(posts),
+                quarantined=tuple(quarantined),
+                cursor=cursor,
+                unread=page.unread,
+                missed=page.missed,
+            )
         meanwhile()
     raise AssertionError("fetch asks for more without an end")
 

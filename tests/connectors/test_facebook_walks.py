@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -235,6 +236,30 @@ def test_a_request_that_is_wrong_in_itself_is_an_error_and_no_loop(stage: Stage)
             stage.connector().fetch(kept(page))
     stage.server.dialects["facebook"] = network
     assert set(numbers(page, whole_round(stage.connector(), kept(page)))) == set(range(60))
+
+
+def test_a_wrong_time_of_one_comment_hides_neither_it_nor_those_on_the_pages_below(stage: Stage) -> None:
+    campaign = stage.shop_post()
+    cursor = kept(whole_round(stage.connector(), None))
+    stage.pass_time(minutes=8)
+    under(stage, campaign, 60)
+    network = stage.server.dialects["facebook"]
+
+    def misdated(node: Any) -> Any:
+        for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            misdated(value)
+        if isinstance(node, dict) and str(node.get("message")) == "nowy 50":
+            node["created_time"] = "2015-10-06T00:00:00+0000"
+        return node
+
+    Interposed(
+        stage, after=lambda request, response: replace(response, body=misdated(json.loads(json.dumps(response.body))))
+    )
+    page = whole_round(stage.connector(), cursor)
+    assert set(numbers(page)) == set(range(60)) - {50}
+    stage.server.dialects["facebook"] = network
+    stage.pass_time(minutes=3)
+    assert numbers(whole_round(stage.connector(), kept(page))) == [50]
 
 
 @pytest.mark.parametrize("seed", range(4))

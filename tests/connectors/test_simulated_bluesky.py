@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -232,6 +232,39 @@ class Withholding(Watched):
             items = response.body["notifications"]
             response.body["notifications"] = [item for item in items if item["record"]["text"] != self.withheld]
         return response
+
+
+class Misdating(Watched):
+    """The network tells a time of years ago for one notification, until it is mended."""
+
+    def __init__(self, dialect: Any, text: str) -> None:
+        super().__init__(dialect)
+        self.text = text
+
+    def handle(self, request: Any, world: World) -> Any:
+        response = super().handle(request, world)
+        if request.path.endswith("listNotifications"):
+            response = replace(response, body=json.loads(json.dumps(response.body)))
+            for item in response.body["notifications"]:
+                if item["record"]["text"] == self.text:
+                    item["indexedAt"] = "2015-10-06T00:00:00.000Z"
+        return response
+
+
+def test_a_wrong_time_of_one_post_hides_neither_it_nor_those_on_the_pages_below(stage: Stage) -> None:
+    connector = stage.open(page_size=10)
+    stage.says(f"@{HANDLE} stara")
+    cursor = whole_round(connector, None).cursor
+    stage.clock.advance(timedelta(minutes=8))
+    said = [stage.says(f"@{HANDLE} nowa {number}", author=f"c{number}").text for number in range(15)]
+    network = stage.server.dialects["bluesky"]
+    stage.server.dialects = {"bluesky": Misdating(network, said[9])}
+    page = whole_round(connector, cursor)
+    assert sorted(post.text for post in page.posts) == sorted(set(said) - {said[9]})
+    stage.server.dialects = {"bluesky": network}
+    stage.clock.advance(timedelta(minutes=3))
+    assert texts(whole_round(connector, page.cursor)) == [said[9]]
+    connector.close()
 
 
 def test_an_account_without_a_name_and_a_bot_are_told_as_such(stage: Stage, connector: BlueskyConnector) -> None:

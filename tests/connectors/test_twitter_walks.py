@@ -251,16 +251,18 @@ def test_a_stream_that_is_refused_keeps_nobody_elses_news_back(
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "told"),
+    ("path", "answer", "told", "for_good"),
     [
-        ("/tweets", problem(403, "not enrolled"), [CredentialsExpired]),
-        ("/tweets", problem(503, "over capacity"), [Unreachable]),
-        ("/tweets", problem(429, "Too Many Requests"), [RateLimited]),
-        ("/search/recent", problem(403, "not enrolled"), []),
+        ("/tweets", problem(403, "not enrolled"), CredentialsExpired, True),
+        ("/tweets", problem(503, "over capacity"), Unreachable, False),
+        ("/tweets", problem(429, "Too Many Requests"), RateLimited, False),
+        ("/search/recent", problem(403, "not enrolled"), CredentialsExpired, True),
+        ("/search/recent", problem(400, "the query is too long"), Unreachable, True),
+        ("/search/recent", problem(503, "over capacity"), Unreachable, False),
     ],
 )
-def test_own_posts_that_cannot_be_read_are_told_of_while_it_lasts(
-    stage: Stage, path: str, answer: Any, told: list[type[Exception]]
+def test_what_cannot_be_read_is_told_of_while_it_lasts(
+    stage: Stage, path: str, answer: Any, told: type[Exception], for_good: bool
 ) -> None:
     connector = stage.connector(options=SEARCH)
     cursor = whole_round(connector, None).cursor
@@ -268,11 +270,14 @@ def test_own_posts_that_cannot_be_read_are_told_of_while_it_lasts(
     Interposed(stage, instead=only("GET", path, answer))
     for _ in range(3):
         page = whole_round(connector, cursor)
-        assert [isinstance(error, kind) for error, kind in zip(page.unread, told, strict=True)] == [True] * len(told)
+        left_out, nothing = (page.unread, page.missed) if path == "/tweets" else (page.missed, page.unread)
+        assert [(isinstance(error, told), error.permanent) for error in left_out] == [(True, for_good)]
+        assert nothing == ()
         cursor = page.cursor
     stage.server.dialects["twitter"] = dialect
     stage.pass_time(minutes=20)
-    assert whole_round(connector, cursor).unread == ()
+    page = whole_round(connector, cursor)
+    assert (page.unread, page.missed) == ((), ())
 
 
 def test_a_limit_of_one_stream_is_waited_for(stage: Stage) -> None:

@@ -475,8 +475,12 @@ def test_a_second_look_that_is_refused_rings_once_and_does_not_hold_up_the_polls
     assert [row for row in rows(database, AlertRow) if row.kind == "connector"] == []
 
 
-def test_own_posts_that_may_not_be_read_ring_once_until_they_are_read_again(
-    database: Database, clock: SteppedClock
+@pytest.mark.parametrize(
+    ("left_out", "part", "told_of"),
+    [("unread", "own", "answers may not be sent"), ("missed", "missed", "some of what customers write is not read")],
+)
+def test_what_may_not_be_read_rings_once_until_it_is_read_again(
+    database: Database, clock: SteppedClock, left_out: str, part: str, told_of: str
 ) -> None:
     network = FakeConnector(clock)
     desk = desk_for(database, clock, network)
@@ -484,21 +488,21 @@ def test_own_posts_that_may_not_be_read_ring_once_until_they_are_read_again(
     def told() -> list[AlertRow]:
         return [row for row in rows(database, AlertRow) if row.kind == "connector"]
 
-    network.unread = (Unreachable("over capacity."),)
+    setattr(network, left_out, (Unreachable("over capacity."),))
     run_stepped(desk, clock, until=TEN + timedelta(minutes=5))
     assert told() == []  # it happens, and mends itself
 
-    network.unread = (CredentialsExpired("the network answered 403."),)
+    setattr(network, left_out, (CredentialsExpired("the network answered 403."),))
     run_stepped(desk, clock, until=TEN + timedelta(minutes=20))
     (alert,) = told()
-    assert alert.subject.endswith("/own") and "answers may not be sent" in alert.message and "403" in alert.message
+    assert alert.subject.endswith(f"/{part}") and told_of in alert.message and "403" in alert.message
     assert profile_row(desk)["last_error"] is None  # the news come in
     first = alert.id
 
-    network.unread = (Unreachable("over capacity."),)  # not mended, only asked in vain
+    setattr(network, left_out, (Unreachable("over capacity."),))  # not mended, only asked in vain
     run_stepped(desk, clock, until=TEN + timedelta(minutes=25))
     assert [alert.id for alert in told()] == [first]
-    network.unread = ()
+    setattr(network, left_out, ())
     run_stepped(desk, clock, until=TEN + timedelta(minutes=30))
     assert told() == []
 
