@@ -202,7 +202,8 @@ class _Walk:
         below = bottom is not None and self.floor is not None and bottom < self.floor
         if token is None or stop or below:
             mark = max(filter(None, (self.mark, top)), default=None)
-            since = self.since or (bottom if token is not None and bottom is not None else BEGINNING)
+            # what lies below is history; a wrong time must not make the future of it
+            since = self.since or (min(met.values()) if token is not None and met else BEGINNING)
             return replace(arrived, mark=mark, since=since)
         if following == self.token or idle >= IDLE_PAGES:
             return arrived  # paging in a circle: read again from the old mark rather than lose something

@@ -459,10 +459,10 @@ class FacebookConnector:
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
         self._quota = kit.QuotaBook()
-        self._left_out = kit.LeftOut(self._resource)
         self._pause: tuple[str, datetime] | None = None
         self._regained: dict[str, datetime | None] = {}  # as the network told it, by limit
-        self._reported: set[str] = set()
+        self._reported: set[str] = set()  # limits
+        self._forbidden: set[str] = set()  # posts
         self._me: Author | None = None
         self._session: NetworkSession = NetworkSession(
             origin=ORIGIN, settings=self._settings, clock=self._clock, resource=self._resource, inspect=self._inspect
@@ -843,10 +843,7 @@ class FacebookConnector:
         if len(ids) <= IDS_AT_ONCE:
             try:
                 answer = self._call(self._graph.get_objects, list(ids), fields=fields)
-                found = {native_id: item for native_id, item in answer.items() if native_id in ids and item is not None}
-                for native_id in found:
-                    self._left_out.read_again(native_id)
-                return found
+                return {native_id: item for native_id, item in answer.items() if native_id in ids and item is not None}
             except _Missing:
                 if len(ids) == 1:
                     return {ids[0]: None}
@@ -855,7 +852,9 @@ class FacebookConnector:
                     raise
                 if len(ids) == 1:
                     forbidden += ids
-                    self._left_out.add(ids[0], error)
+                    if ids[0] not in self._forbidden:  # not with every look back for a fortnight
+                        self._forbidden.add(ids[0])
+                        log.warning("%s: %s is left out: %s", self._resource, ids[0], error.what)
                     return {}
         half = (len(ids) + 1) // 2
         return {**self._objects(ids[:half], fields, forbidden), **self._objects(ids[half:], fields, forbidden)}

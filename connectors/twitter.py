@@ -501,6 +501,7 @@ class TwitterConnector:
         except ConnectorError as error:
             if stream == "mentions" or _concerns_all(error):
                 raise
+            error.resource = f"{self._resource}, {stream}"
             self._left_out.add(stream, error)
             return None
         self._left_out.read_again(stream)

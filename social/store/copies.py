@@ -225,9 +225,7 @@ def sweep(folder: Path, names: str, *, now: datetime, endings: str = "") -> None
     """What killed processes left half done in ``folder`` of copies that would be called ``names`` (a regular expression);
     others may keep files that look nearly so. ``now``: machine time."""
     ours = re.compile(rf"\.{names}\.[0-9a-f]{{12}}\{_UNFINISHED}{endings}")
-    for draft in folder.iterdir():
-        if not ours.fullmatch(draft.name):
-            continue
-        with suppress(OSError):
+    with suppress(OSError):  # of a folder that may not be listed nothing can be swept
+        for draft in [path for path in folder.iterdir() if ours.fullmatch(path.name)]:
             if draft.stat().st_mtime < (now - _LEFT_BEHIND).timestamp():
                 draft.unlink()

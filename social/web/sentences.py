@@ -11,6 +11,8 @@ from functools import cache
 from social.web import vocabulary
 from social.web.language import Words
 
+#: Longer ones are cut where they are kept, and are not read.
+LONGEST = 500
 #: As they are kept; ``%(name)s`` is what differs, of the kind ``name`` (see ``_PLACES``).
 SENTENCES = (
     # the policy's
@@ -71,7 +73,13 @@ SENTENCES = (
     "The network allows %(count)s automatic replies in a conversation; the rest is for a person.",
     "The network takes automatic texts only within %(span)s of the customer's last message; a person may still write.",
     "An answer is a person's words; the robot only suggests them.",
+    "The post is deleted.",
     "The post is deleted or no longer visible to us.",
+    "The post is no longer visible to the profile.",
+    "The author blocked the profile.",
+    "The profile blocked the author.",
+    "The author closed the replies.",
+    "The author restricted replies (%(setting)s).",
     "%(network)s lets the page not answer this comment.",
     # what became of a text
     "the profile is in dry-run: nothing is sent",
@@ -88,6 +96,7 @@ SENTENCES = (
     "replaced by a %(kind)s",
     "the case was closed",
     "the author was forgotten",
+    "their author was forgotten",
     "the profile's mode was changed",
     "the crisis is over",
     "%(who)s took the holding statement back",
@@ -123,6 +132,8 @@ SENTENCES = (
 def told(words: Words, kept: str) -> str | None:
     """``kept`` in the reader's language; ``None`` where it is not one of ``SENTENCES``. Several stand together with ``; ``
     between them, and after the kind of a text (``acknowledgement: a person answered first``)."""
+    if len(kept) > LONGEST:
+        return None
     if (whole := _told_once(words, kept)) is not None:
         return whole
     for between in re.finditer("; ", kept):
@@ -160,7 +171,10 @@ def _as_it_is(words: Words, value: str) -> str:
 
 def _moment(words: Words, value: str) -> str:
     """The wall clock of the brand, as it is kept: whatever zone is put beside it, it stays the same."""
-    return words.moment(datetime.fromisoformat(value).replace(tzinfo=words.zone)) if "-" in value else value
+    try:
+        return words.moment(datetime.fromisoformat(value).replace(tzinfo=words.zone)) if "-" in value else value
+    except ValueError:  # a day that there is not: no words of ours
+        return value
 
 
 def _one_of(table: Mapping[str, str]) -> Callable[[Words, str], str]:
@@ -188,6 +202,7 @@ _PLACES: Mapping[str, tuple[str, Callable[[Words, str], str]]] = {
     "kind": (r"[a-z-]+", _one_of(vocabulary.KIND)),
     "network": (r"\w+", _as_it_is),
     "rule": (r"[a-z-]+", _one_of(vocabulary.RULE)),
+    "setting": (r"\w+", _as_it_is),
     "span": (r"\d+ (?:minute|hour|day)s?", _span),
     "who": (r"[^;]+?", _as_it_is),
     "why": (r".+", _sentence),

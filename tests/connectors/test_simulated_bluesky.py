@@ -235,11 +235,11 @@ class Withholding(Watched):
 
 
 class Misdating(Watched):
-    """The network tells a time of years ago for one notification, until it is mended."""
+    """The network tells a time of years ago (or another one) for one notification, until it is mended."""
 
-    def __init__(self, dialect: Any, text: str) -> None:
+    def __init__(self, dialect: Any, text: str, time: str = "2015-10-06T00:00:00.000Z") -> None:
         super().__init__(dialect)
-        self.text = text
+        self.text, self.time = text, time
 
     def handle(self, request: Any, world: World) -> Any:
         response = super().handle(request, world)
@@ -247,7 +247,7 @@ class Misdating(Watched):
             response = replace(response, body=json.loads(json.dumps(response.body)))
             for item in response.body["notifications"]:
                 if item["record"]["text"] == self.text:
-                    item["indexedAt"] = "2015-10-06T00:00:00.000Z"
+                    item["indexedAt"] = self.time
         return response
 
 
@@ -264,6 +264,19 @@ def test_a_wrong_time_of_one_post_hides_neither_it_nor_those_on_the_pages_below(
     stage.server.dialects = {"bluesky": network}
     stage.clock.advance(timedelta(minutes=3))
     assert texts(whole_round(connector, page.cursor)) == [said[9]]
+    connector.close()
+
+
+def test_a_time_of_next_year_at_the_end_of_the_first_page_does_not_make_it_deaf(stage: Stage) -> None:
+    connector = stage.open(page_size=10)
+    said = [stage.says(f"@{HANDLE} dawna {number}", author=f"c{number}").text for number in range(15)]
+    network = stage.server.dialects["bluesky"]
+    stage.server.dialects = {"bluesky": Misdating(network, said[5], "2027-08-05T00:00:00.000Z")}  # the last of its page
+    page = whole_round(connector, None)
+    assert len([post for post in page.posts if not post.ours]) == 10
+    stage.clock.advance(timedelta(minutes=3))
+    new = stage.says(f"@{HANDLE} nowa")
+    assert new.text in texts(whole_round(connector, page.cursor))
     connector.close()
 
 

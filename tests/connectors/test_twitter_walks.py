@@ -273,6 +273,7 @@ def test_what_cannot_be_read_is_told_of_while_it_lasts(
         left_out, nothing = (page.unread, page.missed) if path == "/tweets" else (page.missed, page.unread)
         assert [(isinstance(error, told), error.permanent) for error in left_out] == [(True, for_good)]
         assert nothing == ()
+        assert ("own" if path == "/tweets" else STREAM) in str(left_out[0])
         cursor = page.cursor
     stage.server.dialects["twitter"] = dialect
     stage.pass_time(minutes=20)

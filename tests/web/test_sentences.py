@@ -27,7 +27,7 @@ from tests.responders.test_policy_promises import situations
 
 POLISH, ENGLISH = (words_for(language, "", fallback="en", zone=WARSAW) for language in ("pl", "en"))
 GONE, LOOK = "profil usunięto z konfiguracji", "trzeba zajrzeć do serwisu"
-WITHIN = "w takim czasie od ostatniej wiadomości klienta"
+WITHIN = "przez pewien czas od ostatniej wiadomości klienta"
 SHOWN = (ReplyState.CANCELLED, ReplyState.REFUSED, ReplyState.LATE, ReplyState.UNKNOWN)
 
 
@@ -112,21 +112,21 @@ def test_whatever_becomes_of_a_reply_is_said(step: object) -> None:
             f"closed-notice: it could not be sent in time: {late.TOO_LATE}",
             "informacja o godzinach: nie dało się tego wysłać na czas: czas minął, zanim dało się to wysłać",
         ),
-        (f"answer: not sent, it {aside.POISON}", "odpowiedź: nie wysłano: za każdym razem psuło program"),
-        (ERASED, "(usunięte po terminie)"),
+        (f"answer: not sent, it {aside.POISON}", "odpowiedź: nie wysłano: za każdym razem powodowało błąd programu"),
+        (ERASED, "(usunięte po upływie czasu przechowywania)"),
         (
             "no automatic text beside legal, self_harm",
-            "bez automatycznej wiadomości, bo w tekście jest: groźba prawna, samookaleczenie",
+            "bez automatycznej wiadomości; oznaczenia: groźba prawna, samookaleczenie",
         ),
         (
             "The network takes automatic texts only within 24 hours of the customer's last message; a person may still write.",
-            f"Serwis przyjmuje automatyczne wiadomości tylko {WITHIN}: 24 godziny; człowiek nadal może pisać.",
+            f"Serwis przyjmuje automatyczne wiadomości tylko {WITHIN} (24 godziny); człowiek nadal może pisać.",
         ),
         (
             "closed: decided again at opening, 2026-11-20 09:00",
             "zamknięte: ponowna decyzja przy otwarciu, pt. 20 lis, 09:00",
         ),
-        ("Żaneta Ćwik looked: it was not published", "sprawdza Żaneta Ćwik: nie ukazało się"),
+        ("Żaneta Ćwik looked: it was not published", "sprawdzone (Żaneta Ćwik): nie ukazało się"),
     ],
 )
 def test_it_reads_as_a_pole_would_write_it(kept: str, polish: str) -> None:
@@ -134,10 +134,15 @@ def test_it_reads_as_a_pole_would_write_it(kept: str, polish: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kept", ["", "; ", "a network's own words", "spam; and more", "permission: (#200) no", "a: b: c"]
+    "kept",
+    ["", "; ", "spam; " * 1200 + "spam", "a network's own words", "spam; and more", "permission: (#200) no", "a: b: c"],
 )
 def test_what_is_no_sentence_of_ours_stays_as_it_is(kept: str) -> None:
     assert told(POLISH, kept) is None
+
+
+def test_a_day_that_there_is_not_breaks_no_page() -> None:
+    assert told(POLISH, "closed: decided again at opening, 2026-02-30 10:00") is not None
 
 
 def test_in_english_names_become_words_and_the_rest_is_as_it_was_kept() -> None:
@@ -149,4 +154,4 @@ def test_in_english_names_become_words_and_the_rest_is_as_it_was_kept() -> None:
 def test_a_text_of_nothing_but_separators_comes_to_an_end() -> None:
     """Where every way of cutting it were tried, this would take years."""
     assert told(POLISH, "spam; " * 80 + "and then words of a network; " * 20) is None
-    assert told(POLISH, "it could not be sent in time: " * 17) is not None
+    assert told(POLISH, "it could not be sent in time: " * 16) is not None
