@@ -39,11 +39,6 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def network(clock: SteppedClock) -> FakeConnector:
-    return FakeConnector(clock)
-
-
-@pytest.fixture
 def model() -> FakeClassifier:
     return (
         FakeClassifier()

@@ -25,76 +25,18 @@ from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, SentBy
 from social.engine import line, people
 from social.engine.claims import MAXIMUM_ATTEMPTS
-from social.engine.desk import Desk, Leases
+from social.engine.desk import Leases
 from social.engine.schedule import run_stepped
 from social.ports import Permission, Verdict
 from social.store import control, escalations
-from social.store.mapping import Profile
 from social.store.session import Database
-from social.store.tables import BudgetRow, ConversationRow, PostRow, ReplyRow
+from social.store.tables import BudgetRow, ConversationRow, ReplyRow
 from tests.cast import HANNA, MAREK, PIOTR, WARSAW, at
 from tests.engine.looking import rows
+from tests.engine.one_text import ASKED, DUE, WORDS, Told
 from tests.factories import case, desk_for, planned, post, profile, remembered, row_of
 from tests.fakes import FAKE_RULES, FakeClassifier, FakeConnector
 from tests.story.telling import NETWORK_RULES, alerts, case_of, cases, leases_run_out, posts, replies
-
-ASKED = at("2026-11-20 10:00")  # a Friday
-DUE = at("2026-11-20 10:40")
-WORDS = "Paczka wyjechała dziś rano, będzie jutro."
-
-
-class Told:
-    """Anna asked at ten; her case waits, and the robot's acknowledgement lies in the outbox for 10:40."""
-
-    def __init__(
-        self,
-        database: Database,
-        clock: SteppedClock,
-        network: FakeConnector,
-        *,
-        mode: ProfileMode = ProfileMode.ACKNOWLEDGE,
-    ) -> None:
-        self.database, self.clock, self.network = database, clock, network
-        self.desk = desk_for(database, clock, network, mode=mode)
-        self.shop: Profile = profile(database, mode=mode)
-        self.asked: FetchedPost = network.publishes(post(when=ASKED))
-        self.post_id = remembered(database, self.shop, self.asked)
-        self.case_id = case(database, self.post_id)
-        self.reply_id = planned(database, self.post_id)
-
-    def deliver(self, desk: Desk | None = None) -> dict[str, object]:
-        """The send-out of 10:40 (or of whatever the clock shows, if it is later); the reply as it stands then."""
-        self.clock.advance_to(DUE)
-        line.send_out(desk or self.desk, self.clock.now())
-        return self.reply
-
-    @property
-    def reply(self) -> dict[str, object]:
-        return row_of(self.database, ReplyRow, self.reply_id)
-
-    @property
-    def cap(self) -> object:
-        conversation_id = row_of(self.database, PostRow, self.post_id)["conversation_id"]
-        return row_of(self.database, ConversationRow, conversation_id)["last_automated_at"]
-
-    @property
-    def note(self) -> str:
-        return case_of(self.database).note or ""
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(at("2026-11-20 10:00"))
-
-
-@pytest.fixture
-def network(clock: SteppedClock) -> FakeConnector:
-    return FakeConnector(clock)
-
-
-@pytest.fixture
-def told(database: Database, clock: SteppedClock, network: FakeConnector) -> Told:
-    return Told(database, clock, network)
 
 
 def test_it_sends_a_due_text_once_with_the_words_that_were_planned(told: Told, network: FakeConnector) -> None:

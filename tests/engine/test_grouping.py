@@ -33,11 +33,6 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def network(clock: SteppedClock) -> FakeConnector:
-    return FakeConnector(clock)
-
-
-@pytest.fixture
 def desk(database: Database, clock: SteppedClock, network: FakeConnector) -> Desk:
     """None of it counts as a complaint: an outage is looked at without the brake."""
     model = (

@@ -39,11 +39,6 @@ FAR_AHEAD = datetime(
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(TEN)
-
-
-@pytest.fixture
 def shop(database: Database) -> Profile:
     return profile(database)
 

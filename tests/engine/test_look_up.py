@@ -114,11 +114,6 @@ class SlowToRefuse(FakeConnector):
         raise Duplicate("it stands there.")
 
 
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(at("2026-11-20 10:00"))
-
-
 def doubtful(database: Database, clock: SteppedClock, network: FakeConnector) -> int:
     """Anna's acknowledgement was due, and the network said that it stands there already; whether it does is the test's."""
     asked = network.publishes(post(when=clock.now()))

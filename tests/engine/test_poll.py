@@ -29,11 +29,6 @@ from tests.story.telling import alerts, case_of, leases_run_out, posts
 TEN = at("2026-11-20 10:00")  # a Friday
 
 
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(TEN)
-
-
 def beside(desk: Desk, name: str, network: FakeConnector) -> Desk:
     """A second profile of the same shop on the same desk."""
     (first,) = desk.profiles.values()

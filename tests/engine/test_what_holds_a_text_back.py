@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from social.clock import SteppedClock
 from social.domain.assessment import Flag, Urgency
 from social.domain.errors import CredentialsExpired, RefusalReason, Refused, Uncertain
 from social.domain.post import Author, FetchedPost
@@ -17,31 +16,15 @@ from social.engine.refusals import ABUSE_PAUSE, TOLD_AFTER
 from social.engine.schedule import run_stepped
 from social.ports import ALLOWED, Verdict
 from social.store import control, outbox, profiles
-from social.store.session import Database
 from social.store.tables import PostRow, ReplyRow
 from tests.cast import MAREK, PIOTR, at
 from tests.engine.looking import rows
-from tests.engine.test_deliver import DUE, WORDS, Told
+from tests.engine.one_text import DUE, WORDS, Told
 from tests.factories import case, planned, post, remembered, row_of
 from tests.fakes import FakeClassifier, FakeConnector
 from tests.story.telling import NETWORK_RULES, alerts, leases_run_out
 
 NEWS = "Zabiję się przez was."
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(at("2026-11-20 10:00"))
-
-
-@pytest.fixture
-def network(clock: SteppedClock) -> FakeConnector:
-    return FakeConnector(clock)
-
-
-@pytest.fixture
-def told(database: Database, clock: SteppedClock, network: FakeConnector) -> Told:
-    return Told(database, clock, network)
 
 
 # --- the customer wrote more ------------------------------------------------------------------------------------------
