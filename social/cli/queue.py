@@ -52,16 +52,17 @@ def list_cases(
         zone = calendars[opened.settings.brands[0].name].timezone
         with opened.database.read() as session:
             taken_by = acting(name) if mine else None
-            found = queue.waiting(session, now=now, calendars=calendars, profile=profile, taken_by=taken_by)
-            narrowed = not found and (mine or profile is not None)
-            others = len(queue.waiting(session, now=now, calendars=calendars)) if narrowed else 0
+            places = queue.in_order(session, now=now, calendars=calendars, profile=profile, taken_by=taken_by)
+            found = queue.lines(session, places[:limit])
+            narrowed = not places and (mine or profile is not None)
+            others = len(queue.in_order(session, now=now, calendars=calendars)) if narrowed else 0
             unknown = queue.unknown_replies(session)
             told = list(standing(session, now=now, zone=zone))
     if as_json:
-        print_json([queue_text.item_as_json(item, now) for item in found[:limit]])
+        print_json([queue_text.item_as_json(item, now) for item in found])
         return
     if found:
-        print(queue_text.listing(found[:limit], now=now, total=len(found), calendars=calendars))
+        print(queue_text.listing(found, now=now, total=len(places), calendars=calendars))
     else:
         print(queue_text.nothing(taken_by=taken_by, profile=profile, others=others))
     for reply in unknown:

@@ -96,7 +96,8 @@ def news_of(session: Session, on_call: OnCall, brand: str, opening: datetime, *,
     if brand_id is None:
         return None
     calendar = on_call.calendars[brand]
-    waiting = [item for item in queue.waiting(session, now=now, calendars=on_call.calendars) if item.brand == brand]
+    waiting = [place for place in queue.in_order(session, now=now, calendars=on_call.calendars) if place.brand == brand]
+    longest = sorted(waiting, key=lambda place: place.clocks.waiting_since)[:LONGEST_WAITING]
     closing = _last_closing(calendar, now)
     profiles = list(
         session.execute(
@@ -111,7 +112,7 @@ def news_of(session: Session, on_call: OnCall, brand: str, opening: datetime, *,
         opening=opening,
         closing=closing,
         timezone=calendar.timezone,
-        by_urgency=Counter(item.urgency for item in waiting),
+        by_urgency=Counter(place.urgency for place in waiting),
         longest=[
             WaitingCase(
                 case_id=item.case_id,
@@ -121,7 +122,7 @@ def news_of(session: Session, on_call: OnCall, brand: str, opening: datetime, *,
                 since=item.waiting_since,
                 taken_by=item.taken_by,
             )
-            for item in sorted(waiting, key=lambda item: item.waiting_since)[:LONGEST_WAITING]
+            for item in queue.lines(session, longest)
         ],
         said=_said(session, brand_id, since=closing),
         unknown=_unknown(session, brand_id),

@@ -24,7 +24,7 @@ from social.domain.reply import ReplyState, SentBy
 from social.store import outbox
 from social.store.mapping import assessment_from
 from social.store.notes import Note, notes_of
-from social.store.rows import c
+from social.store.rows import among, c
 from social.store.session import machine_time_of
 from social.store.tables import (
     AssessmentRow,
@@ -44,11 +44,14 @@ from social.store.threads import Entry, Said, Side, name_of, names_of, said_of, 
 __all__ = [
     "CaseView",
     "Entry",
+    "Place",
     "QueueItem",
     "Said",
     "Seen",
     "Side",
     "case",
+    "in_order",
+    "lines",
     "read_mark",
     "seen_of",
     "unknown_replies",
@@ -97,6 +100,16 @@ class QueueItem:
     permalink: str | None
     author_id: int
     incident_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A case's place in the queue, and what it depends on."""
+
+    case_id: int
+    brand: str
+    urgency: Urgency
+    clocks: Clocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,28 +188,60 @@ class CaseView:
 # --- the list ----------------------------------------------------------------------------------------------------------
 
 
-def waiting(
+def in_order(
     session: Session,
     *,
     now: datetime,
     calendars: Calendars,
     profile: str | None = None,
     taken_by: str | None = None,
-    limit: int | None = None,
-) -> list[QueueItem]:
-    """Cases that wait for a person: critical, high, then the next clock to break, then the longest waiting. ``calendars``
-    by the brand's name."""
-    query = _cases().where(c(EscalationRow).state.in_([state.value for state in WAITING_STATES]))
-    if profile is not None:
-        query = query.where(c(ProfileRow).name == profile)
-    if taken_by is not None:
-        query = query.where(c(UserRow).name == taken_by)
-    rows = session.execute(query).all()
-    timed = [(row, _clocks_of(row, calendars)) for row in rows]
-    timed.sort(
-        key=lambda pair: (*queue_key(Urgency(pair[0].EscalationRow.urgency), pair[1], now), pair[0].EscalationRow.id)
+) -> list[Place]:
+    """All cases that wait for a person: critical, high, then the next clock to break, then the longest waiting.
+    ``calendars`` by the brand's name. Reads no more of each than that takes: after a flood they are very many."""
+    cases = c(EscalationRow)
+    query = (
+        select(
+            cases.id,
+            cases.state,
+            cases.urgency,
+            cases.waiting_since,
+            cases.deadline_at,
+            cases.formal,
+            cases.answered_at,
+            cases.closed_at,
+            c(ConversationRow).waiting_since.label("contact_since"),
+            c(BrandRow).name.label("brand"),
+        )
+        .join(ConversationRow, c(ConversationRow).id == cases.conversation_id)
+        .join(BrandRow, c(BrandRow).id == cases.brand_id)
+        .where(cases.state.in_([state.value for state in WAITING_STATES]))
     )
-    return _items(session, timed[:limit])
+    if profile is not None:
+        query = query.join(ProfileRow, c(ProfileRow).id == cases.profile_id).where(c(ProfileRow).name == profile)
+    if taken_by is not None:
+        query = query.join(UserRow, c(UserRow).id == cases.taken_by).where(c(UserRow).name == taken_by)
+    found = [
+        Place(
+            case_id=row.id,
+            brand=row.brand,
+            urgency=Urgency(row.urgency),
+            clocks=_clocks_of(row, row.contact_since, calendars.get(row.brand, NEVER_OPEN)),
+        )
+        for row in session.execute(query)
+    ]
+    return sorted(found, key=lambda place: (*queue_key(place.urgency, place.clocks, now), place.case_id))
+
+
+def lines(session: Session, places: Sequence[Place]) -> list[QueueItem]:
+    """What the list shows of these cases, in this order."""
+    wanted = [place.case_id for place in places]
+    rows = {row[0].id: row for row in session.execute(_cases().where(among(c(EscalationRow).id, wanted)))}
+    return _items(session, [(rows[place.case_id], place.clocks) for place in places if place.case_id in rows])
+
+
+def waiting(session: Session, *, now: datetime, calendars: Calendars, limit: int | None = None) -> list[QueueItem]:
+    """The first ``limit`` of the queue."""
+    return lines(session, in_order(session, now=now, calendars=calendars)[:limit])
 
 
 def unknown_replies(session: Session) -> list[Said]:
@@ -219,17 +264,17 @@ def _cases() -> Select[Any]:
     )
 
 
-def _clocks_of(row: Any, calendars: Calendars) -> Clocks:
-    case, conversation, brand = row[0], row[1], row[5]
+def _clocks_of(case: Any, contact_since: datetime | None, calendar: BusinessCalendar) -> Clocks:
+    """``case``: its row, or as much of it as clocks need. ``contact_since``: since when the customer waits."""
     ended = case.state not in {state.value for state in WAITING_STATES}
     # part of the contact may be answered already: then it is the rest that waits
-    since = case.waiting_since if ended else conversation.waiting_since or case.waiting_since
+    since = case.waiting_since if ended else contact_since or case.waiting_since
     targets = Targets()
     if case.deadline_at is not None and case.deadline_at > since:
         targets = Targets(formal=case.deadline_at - since)
     return clocks(
         waiting_since=since,
-        calendar=calendars.get(brand, NEVER_OPEN),
+        calendar=calendar,
         answered_at=(case.answered_at or case.closed_at) if ended else None,
         formal=case.formal and case.deadline_at is not None,
         targets=targets,
@@ -295,7 +340,8 @@ def case(session: Session, case_id: int, *, now: datetime, calendars: Calendars)
     if row is None:
         raise NotFound(f"there is no case {case_id}.", next_step="See them with: social queue list")
     found, conversation, post, author = row[0], row[1], row[2], row[3]
-    (item,) = _items(session, [(row, _clocks_of(row, calendars))])
+    running = _clocks_of(found, conversation.waiting_since, calendars.get(row[5], NEVER_OPEN))
+    (item,) = _items(session, [(row, running)])
     replies = outbox.of_conversations(session, [conversation.id])
     names = names_of(session, replies)
     posts = list(

@@ -44,29 +44,29 @@ def show(
     desk = desk_of(request)
     now = desk.now()
     with desk.database.read() as session:
-        items = store.waiting(
+        places = store.in_order(
             session,
             now=now,
             calendars=desk.calendars,
             profile=profile or None,
             taken_by=visitor.name if mine else None,
         )
-        unknown = store.unknown_replies(session)
         since = _closed_since(desk, now) if view == "weekend" else None
         if since is not None:
-            items = [item for item in items if item.waiting_since >= since]
+            places = [place for place in places if place.clocks.waiting_since >= since]
+        pages = max(1, -(-len(places) // A_PAGE))
+        page_number = min(max(1, page_number), pages)
+        shown = store.lines(session, places[(page_number - 1) * A_PAGE : page_number * A_PAGE])
         # an empty choice must not read as an empty queue
-        elsewhere = 0 if items else len(store.waiting(session, now=now, calendars=desk.calendars))
-    pages = max(1, -(-len(items) // A_PAGE))
-    page_number = min(max(1, page_number), pages)
-    shown = items[(page_number - 1) * A_PAGE : page_number * A_PAGE]
+        elsewhere = 0 if places else len(store.in_order(session, now=now, calendars=desk.calendars))
+        unknown = store.unknown_replies(session)
     return page(
         request,
         "queue.html",
         visitor,
         items=shown,
         groups=grouped(shown) if view == "weekend" else (),
-        total=len(items),
+        total=len(places),
         elsewhere=elsewhere,
         page_number=page_number,
         pages=pages,
