@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     import requests
     from atproto import Client, Session, SessionEvent
 
+    from connectors.session import NetworkSession
+
 log = logging.getLogger(__name__)
 
 POST = "app.bsky.feed.post"
@@ -293,6 +295,8 @@ class BlueskyConnector:
     prices: ClassVar[tuple[Price, ...]] = ()
 
     def __init__(self, context: ConnectorContext) -> None:
+        from connectors.session import NetworkSession
+
         self._context = context
         self._clock = context.clock
         self._resource = f'profile "{context.profile}"'
@@ -301,10 +305,15 @@ class BlueskyConnector:
         kit.opened_secrets(context, self.credential_parts, public=(RENEWED_FOR,))
         self._quota = kit.QuotaBook()
         self._left_out = kit.LeftOut(self._resource)
-        self._me: Author | None = None
         self._signing_in = threading.Lock()
-        self._client, self._session = _signed_out(self._settings, context, self._resource, self._inspect)
-        self._client.on_session_change(self._session_changed)
+        self._session = NetworkSession(
+            origin=self._settings.base_url,
+            settings=self._settings,
+            clock=context.clock,
+            resource=self._resource,
+            inspect=self._inspect,
+        )
+        self._sign_out()
 
     @classmethod
     def accesses(cls, context: SetupContext) -> tuple[Access, ...]:
@@ -738,6 +747,12 @@ class BlueskyConnector:
                 told = f"the answer to the sign-in cannot be read ({type(error).__name__})"
                 raise Unreachable(told, resource=self._resource) from None
 
+    def _sign_out(self) -> None:
+        """Without a session, so that the next request signs in. The SDK would send even an unusable one along with that."""
+        self._client: Client = _client_on(self._session, self._settings)
+        self._client.on_session_change(self._session_changed)
+        self._me: Author | None = None
+
     @property
     def _belongs_to(self) -> str:
         """A kept session is used only for the account and the server that it was made with."""
@@ -751,16 +766,20 @@ class BlueskyConnector:
             if not Session.decode(kept).access_jwt_payload.exp:
                 return False
             self._client.login(session_string=kept, fetch_bsky_profile=False)
-        except (AtProtocolError, ValueError, KeyError, TypeError):
+        except (AtProtocolError, Unreachable, ValueError, KeyError, TypeError):
             return False  # damaged, or written by another version: the app password makes a new one
         return True
 
     def _session_changed(self, event: SessionEvent, session: Session) -> None:
         """Called by the SDK before the first use of new tokens."""
         kit.guard([session.access_jwt, session.refresh_jwt])
-        account = Author(native_id=kit.identifier(session.did, "did"), handle=kit.text_or_none(session.handle))
         # the SDK would now go to whatever server the account's DID document names
         self._client.update_base_url(self._settings.base_url)
+        did = kit.identifier_or_none(session.did)
+        if did is None or None in (kit.token_or_none(session.access_jwt), kit.token_or_none(session.refresh_jwt)):
+            self._sign_out()
+            raise Unreachable("the network gave a session that cannot be used.", resource=self._resource)
+        account = Author(native_id=did, handle=kit.text_or_none(session.handle))
         if event.value != "import":
             parts = {RENEWED_PART: session.encode(), RENEWED_FOR: self._belongs_to}
             self._context.credentials.save(self._context.credential, parts)
@@ -805,21 +824,10 @@ def record_key(key: str) -> str:
     return "".join(TID_DIGITS[(number >> shift) & 31] for shift in range(60, -1, -5))
 
 
-def _signed_out(
-    settings: BlueskySettings,
-    context: ConnectorContext,
-    resource: str,
-    inspect: Callable[[requests.Response, bool], None],
-) -> tuple[Client, Any]:
+def _client_on(session: NetworkSession, settings: BlueskySettings) -> Client:
     """The SDK's client on our own session: its built-in one knows no total time-out and follows redirects."""
     from atproto import Client
     from atproto_client.request import RequestBase, Response
-
-    from connectors.session import NetworkSession
-
-    session = NetworkSession(
-        origin=settings.base_url, settings=settings, clock=context.clock, resource=resource, inspect=inspect
-    )
 
     class BoundedRequest(RequestBase):  # type: ignore[misc]  # the SDK has no types
         """What the SDK asks of its HTTP half."""
@@ -842,7 +850,7 @@ def _signed_out(
             status, content = answer.status_code, answer.json()
             return Response(success=True, status_code=status, content=content, headers=dict(answer.headers))
 
-    return Client(settings.base_url, request=BoundedRequest()), session
+    return Client(settings.base_url, request=BoundedRequest())
 
 
 def _scope(method: str) -> str:

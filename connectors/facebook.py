@@ -544,8 +544,8 @@ class FacebookConnector:
     def _longer_token(self) -> str:
         assert self._app is not None  # the form asks for it
         answer = self._graph.extend_access_token(*self._app)
-        token = kit.mapping(answer).get("access_token")
-        if not isinstance(token, str) or not token:
+        token = kit.token_or_none(kit.mapping(answer).get("access_token"))
+        if token is None:
             raise Unreachable("the network exchanged the token for nothing.", resource=self._resource)
         kit.guard([token])
         return token
@@ -558,7 +558,8 @@ class FacebookConnector:
             answer = self._call(self._graph.get_connections, "me", "accounts", **asked)
             for item in kit.listing(answer.get("data")):
                 page = kit.mapping(item)
-                parts = {name: str(page.get(name) or "") for name in ("id", "name", "access_token")}
+                parts = {name: str(page.get(name) or "") for name in ("id", "name")}
+                parts["access_token"] = kit.token_or_none(page.get("access_token")) or ""
                 if all(parts.values()) and MODERATE in kit.listing(page.get("tasks")):
                     kit.guard([parts["access_token"]])
                     yield parts

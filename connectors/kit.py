@@ -51,6 +51,7 @@ _OS_ERROR = re.compile(r"\[Errno -?\d+\] ([^\])]+)|\w+Error\(\d+, '([^']+)'\)")
 _LIBRARY = re.compile(r"^\w+\(host=[^)]*\): ")
 _RENEWS = "social connect --renew PROFILE"
 _IDENTIFIER = re.compile(r"[!-~]{1,1024}")
+_TOKEN = re.compile(r"[ -~]{1,8192}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 # --- secrets never reach a log line or an exception text --------------------------------------------------------------
@@ -367,6 +368,11 @@ def identifier(value: object, name: str) -> str:
 
 def identifier_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def token_or_none(value: object) -> str | None:
+    """``value`` if it can be an access token, which goes into headers and signatures (RFC 6749, appendix A.12)."""
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
 
 
 def text_or_none(value: object) -> str | None:

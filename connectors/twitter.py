@@ -834,9 +834,9 @@ class TwitterConnector:
             data=asked,
             auth=(self._secrets["client_id"], client_secret) if client_secret else None,
         ).json()
-        if not kit.text_or_none(answer.get("access_token")):
+        if kit.token_or_none(answer.get("access_token")) is None:
             raise self._must_connect("the network renewed no token.")
-        parts = {name: kit.text_or_none(answer.get(name)) for name in ("access_token", "refresh_token", "scope")}
+        parts = {name: kit.token_or_none(answer.get(name)) for name in ("access_token", "refresh_token", "scope")}
         fresh = {name: value for name, value in parts.items() if value is not None}
         lifetime = answer.get("expires_in")
         if isinstance(lifetime, int) and 0 < lifetime < 10**8:  # three years
@@ -1046,11 +1046,11 @@ def _media(item: Mapping[str, Any]) -> tuple[Media, ...]:
     kinds = {"photo": MediaKind.IMAGE, "video": MediaKind.VIDEO}
     found = []
     for entity in _entities(item, "urls"):
-        url = entity.get("expanded_url")
-        if isinstance(url, str) and entity.get("media_key"):
+        url = kit.text_or_none(entity.get("expanded_url"))
+        if url is not None and entity.get("media_key"):
             shape = re.search(r"/(photo|video)/\d+$", url)
             found.append(Media(kind=kinds[shape.group(1)] if shape else MediaKind.OTHER, url=url))
-        elif isinstance(url, str):
+        elif url is not None:
             found.append(Media(kind=MediaKind.LINK, url=url, description=kit.text_or_none(entity.get("title"))))
     return tuple(found)
 

@@ -108,6 +108,18 @@ class TestFacebook(ConnectorContract):
         assert len(found) == 2
         assert all("-long" in access.credential["access_token"] for access in found)
 
+    @pytest.mark.parametrize("broken", ["\ud83d", "a\nb", "ż", 7])
+    def test_a_token_that_no_request_can_carry_is_none(self, stage: Stage, broken: object) -> None:
+        def without_tokens(request: SimulatedRequest, response: SimulatedResponse) -> SimulatedResponse:
+            body = json.loads(json.dumps(response.body))
+            if "access_token" in body:
+                body["access_token"] = broken
+            return replace(response, body=json.dumps(body).encode())
+
+        Interposed(stage, after=without_tokens)
+        with pytest.raises(Unreachable, match="exchanged the token for nothing"):
+            FacebookConnector.accesses(stage.set_up(self.answers))
+
     def test_with_the_app_id_the_network_says_what_the_token_may_do_and_until_when(self, stage: Stage) -> None:
         kept = RememberedCredentials("own", {**self.secrets, "app_id": APP_ID})
         found = stage.connector(credentials=kept).inspect()

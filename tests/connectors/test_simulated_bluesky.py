@@ -234,6 +234,31 @@ class Withholding(Watched):
         return response
 
 
+class Unusable(Watched):
+    """The network hands out sessions with a token that no request can carry, as long as it is ill."""
+
+    ill = True
+
+    def handle(self, request: Any, world: World) -> Any:
+        response = super().handle(request, world)
+        if self.ill and "accessJwt" in response.body:
+            response = replace(response, body=json.dumps({**response.body, "accessJwt": "\ud83d"}).encode())
+        return response
+
+
+def test_a_session_that_cannot_be_used_is_told_and_the_next_sign_in_mends_it(
+    stage: Stage, connector: BlueskyConnector
+) -> None:
+    stage.says(f"@{HANDLE} pierwsza")
+    network = Unusable(stage.server.dialects["bluesky"])
+    stage.server.dialects = {"bluesky": network}
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="a session that cannot be used"):
+            connector.fetch(None)
+    network.ill = False
+    assert texts(whole_round(connector, None)) == [f"@{HANDLE} pierwsza"]
+
+
 class Misdating(Watched):
     """The network tells a time of years ago (or another one) for one notification, until it is mended."""
 

@@ -257,7 +257,10 @@ class TestTwitter(ConnectorContract):
         def linked(request: SimulatedRequest, body: Any) -> Any:
             for item in body.get("data", ()) if request.path.endswith("/mentions") else ():
                 item["entities"] = {"urls": [link]}
-                item["note_tweet"] = {"text": "długi tekst https://t.co/abc &amp; koniec", "entities": {"urls": [link]}}
+                item["note_tweet"] = {
+                    "text": "długi tekst https://t.co/abc &amp; koniec",
+                    "entities": {"urls": [link, {**link, "expanded_url": ""}]},
+                }
             return body
 
         Interposed(stage, after=linked)
