@@ -465,9 +465,10 @@ class BlueskyConnector:
                 raise
             # the network forgot its own token: from the top again, with what was already handed out left out
             return replace(walk, token=None, top=None, floor=None, low=None, idle=0), [], []
+        if not isinstance(items, list):  # an empty page says so: one without a list is none
+            raise Unreachable("a page of items was expected.", resource=self._resource)
         met = _times(items)
-        if isinstance(items, list):
-            items = [item for item in items if walk.wants(_uri(item), _times([item]).get(_uri(item) or ""))]
+        items = [item for item in items if walk.wants(_uri(item), _times([item]).get(_uri(item) or ""))]
         posts, bad = kit.read_items(items, self._post, id_key="uri")
         return walk.turned(token, met, now=self._clock.now(), stop=first), posts, bad
 
@@ -486,7 +487,7 @@ class BlueskyConnector:
             items = [
                 item for item in items if not isinstance(item, dict) or str(item.get("reason")) not in OTHER_REASONS
             ]
-        return items, kit.text_or_none(answer.get("cursor"))
+        return items, kit.place_or_none(answer.get("cursor"))
 
     def _own_posts(self, token: str | None) -> tuple[object, str | None]:
         answer = self._read(
@@ -501,7 +502,7 @@ class BlueskyConnector:
             # an entry with a reason is a repost, or a post pinned to the top
             entries = [item for item in items if isinstance(item, dict) and not item.get("reason")]
             items = [entry["post"] for entry in entries if "post" in entry]
-        return items, kit.text_or_none(answer.get("cursor"))
+        return items, kit.place_or_none(answer.get("cursor"))
 
     def refresh(self, posts: Sequence[PostRef]) -> Mapping[str, FetchedPost | Gone]:
         ids = [post.native_id for post in posts]

@@ -564,7 +564,7 @@ class FacebookConnector:
                     kit.guard([parts["access_token"]])
                     yield parts
             paging = kit.mapping(answer.get("paging"))
-            after = kit.mapping(paging.get("cursors")).get("after") if paging.get("next") else None
+            after = kit.place_or_none(kit.mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
             if after is None:
                 return
 
@@ -724,8 +724,7 @@ class FacebookConnector:
         posts, quarantined = kit.read_items(items, read)
         paging = kit.mapping(answer.get("paging"))
         # "next" is an address with the token in it: only the place is taken from the answer
-        told = kit.mapping(paging.get("cursors")).get("after") if paging.get("next") else None
-        after = told if isinstance(told, str) and told else None
+        after = kit.place_or_none(kit.mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
         raw = [item for item in items if isinstance(item, dict)]
         return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
 

@@ -51,6 +51,7 @@ _OS_ERROR = re.compile(r"\[Errno -?\d+\] ([^\])]+)|\w+Error\(\d+, '([^']+)'\)")
 _LIBRARY = re.compile(r"^\w+\(host=[^)]*\): ")
 _RENEWS = "social connect --renew PROFILE"
 _IDENTIFIER = re.compile(r"[!-~]{1,1024}")
+_PLACE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,2048}")
 _TOKEN = re.compile(r"[ -~]{1,8192}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
@@ -368,6 +369,16 @@ def identifier(value: object, name: str) -> str:
 
 def identifier_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def place_or_none(value: object) -> str | None:
+    """Where the next page begins, in the network's own words; ``None`` where there is none. Raises ``Unreachable`` for what no
+    request can carry: kept, it would be refused for ever, and taken for the end it would hide what lies behind."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _PLACE.fullmatch(value):
+        raise Unreachable(f"the next page has no usable place: {quoted(repr(value), 60)}.")
+    return value
 
 
 def token_or_none(value: object) -> str | None:

@@ -958,8 +958,7 @@ def _is_whole(answer: Mapping[str, Any]) -> bool:
 
 def _next_place(answer: Mapping[str, Any]) -> str | None:
     """The paging token of the next page, if there is one."""
-    token = kit.mapping(answer.get("meta")).get("next_token")
-    return token if isinstance(token, str) and token else None
+    return kit.place_or_none(kit.mapping(answer.get("meta")).get("next_token"))
 
 
 def _current(post: PostRef) -> str:

@@ -16,9 +16,11 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from connectors import kit
 from connectors.session import DEEPEST
 from connectors.simulated.server import Dialect, SimulatedRequest, SimulatedResponse
 from connectors.simulated.world import World
+from social.domain.errors import Unreachable
 from social.domain.post import Author, FetchedPost
 
 CASES = int(os.environ.get("DYZUR_PROPERTY_CASES") or 500)
@@ -210,8 +212,23 @@ class Spoiled:
 
 
 def readable(answers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Without those that have no bottom: they are refused as a whole, and asked for again."""
-    return [(path, body) for path, body in answers if _depth(body) <= DEEPEST]
+    """Without what is refused as a whole, and asked for again: answers that have no bottom, and pages that do not say where
+    the next one begins."""
+    return [(path, _without_lost_places(body)) for path, body in answers if _depth(body) <= DEEPEST]
+
+
+def _without_lost_places(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_lost_places(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    meta, paging = kit.mapping(node.get("meta")), kit.mapping(node.get("paging"))
+    try:
+        for place in (node.get("cursor"), meta.get("next_token"), kit.mapping(paging.get("cursors")).get("after")):
+            kit.place_or_none(place)
+    except Unreachable:
+        return {}
+    return {name: _without_lost_places(part) for name, part in node.items()}
 
 
 def shown(answers: list[tuple[str, Any]]) -> dict[str, set[str]]:

@@ -234,6 +234,33 @@ class Withholding(Watched):
         return response
 
 
+class Astray(Watched):
+    """The network names a next page that nobody can ask for."""
+
+    place: object = "\ud800"
+
+    def handle(self, request: Any, world: World) -> Any:
+        response = super().handle(request, world)
+        if request.path.endswith("listNotifications"):
+            return replace(response, body=json.dumps({**response.body, "cursor": self.place}).encode())
+        return response
+
+
+@pytest.mark.parametrize("place", ["\ud800", 7, [], "x" * 5000])
+def test_a_next_page_that_nobody_can_ask_for_is_neither_kept_nor_taken_for_the_end(
+    stage: Stage, connector: BlueskyConnector, place: object
+) -> None:
+    cursor = whole_round(connector, None).cursor
+    stage.says(f"@{HANDLE} pierwsza")
+    network = stage.server.dialects["bluesky"]
+    stage.server.dialects = {"bluesky": Astray(network)}
+    stage.server.dialects["bluesky"].place = place
+    with pytest.raises(Unreachable, match="no usable place"):
+        connector.fetch(cursor)
+    stage.server.dialects = {"bluesky": network}
+    assert texts(whole_round(connector, cursor)) == [f"@{HANDLE} pierwsza"]
+
+
 class Unusable(Watched):
     """The network hands out sessions with a token that no request can carry, as long as it is ill."""
 
