@@ -9,6 +9,7 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 SPREAD ?= --numprocesses $(shell expr $(CORES) + 1) --maxprocesses 6 --dist worksteal
 # Databases that are thrown away need no disk, where the memory for them is there.
 SCRATCH ?= $(shell test -w /dev/shm && test "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -gt 6000000 && echo /dev/shm)
+SPREAD_TESTS = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD)
 PYTHON := $(shell for name in python3.11 python3 python3.14 python3.13 python3.12; do \
 	"$$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$name; break; }; done)
 
@@ -25,14 +26,14 @@ demo: $(VENV)/.installed-run  ## the same shop in a folder of its own that vanis
 	@$(BIN)/social demo
 
 test: $(VENV)/.installed-test  ## the tests that need nothing but Python (on PostgreSQL too, where its server programs are found)
-	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD)
+	$(SPREAD_TESTS)
 
 test-all: test $(VENV)-all/.installed  ## and those that need more: the real Bluesky servers (node, npm, PostgreSQL), torch, chromium, minutes
 	$(VENV)-all/bin/python -m pytest -m "real or torch or slow or browser"
 
 soak: $(VENV)/.installed-test  ## 10,000 posts and 200 kills on each database (figures: benchmarks/RESULTS.md), 20,000 cases a parser
 	DYZUR_RESULTS=$${DYZUR_RESULTS-benchmarks/RESULTS.md} $(BIN)/python -m pytest -m soak
-	DYZUR_PROPERTY_CASES=20000 $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD) tests/connectors/test_parsers.py
+	DYZUR_PROPERTY_CASES=20000 $(SPREAD_TESTS) tests/connectors/test_parsers.py
 
 screens: $(VENV)-all/.installed  ## take the pictures of docs/screens anew (chromium, npm)
 	DYZUR_SCREENS=docs/screens $(VENV)-all/bin/python -m pytest -m browser tests/browser/test_every_page.py

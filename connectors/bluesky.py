@@ -191,11 +191,12 @@ class _Walk:
         """After a page with the items ``met`` (id -> time, as listed): on with ``token``, or arrived. How far down it went is
         told by its last item: one wrong time in its midst must not end the walk. A mark is never ahead of our clock: it would
         hide everything that is filed until then."""
-        newest, bottom = max(met.values(), default=None), next(iter([*met.values()][-1:]), None)
+        times = [*met.values()]
+        newest, bottom = (max(times), times[-1]) if times else (None, None)
         top = max(filter(None, (self.top, min(newest, _iso(now)) if newest else None)), default=None)
         low = min(filter(None, (self.low, bottom)), default=None)
         idle = self.idle + 1 if low == self.low else 0
-        following = _token_with_ties(token, one_time=len(set(met.values())) <= 1)
+        following = _token_with_ties(token, one_time=len(set(times)) <= 1)
         # what was left out as too old is not known: where its time was wrong, it comes again with the right one
         known = {id_: time for id_, time in met.items() if id_ in self.seen or self.wants(id_, time)}
         seen = self._still_needed({**self.seen, **known}, top, bottom)
@@ -205,7 +206,7 @@ class _Walk:
         if token is None or stop or below:
             mark = max(filter(None, (self.mark, top)), default=None)
             # what lies below is history; a wrong time must not make the future of it
-            since = self.since or (min(met.values()) if token is not None and met else BEGINNING)
+            since = self.since or (min(times) if token is not None and times else BEGINNING)
             return replace(arrived, mark=mark, since=since)
         if following == self.token or idle >= IDLE_PAGES:
             return arrived  # paging in a circle: read again from the old mark rather than lose something

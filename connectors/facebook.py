@@ -563,8 +563,7 @@ class FacebookConnector:
                 if all(parts.values()) and MODERATE in kit.listing(page.get("tasks")):
                     kit.guard([parts["access_token"]])
                     yield parts
-            paging = kit.mapping(answer.get("paging"))
-            after = kit.place_or_none(kit.mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
+            after = _next_place(answer)
             if after is None:
                 return
 
@@ -722,9 +721,7 @@ class FacebookConnector:
         if not isinstance(items, list):
             raise Unreachable("a page of items was expected.", resource=self._resource)
         posts, quarantined = kit.read_items(items, read)
-        paging = kit.mapping(answer.get("paging"))
-        # "next" is an address with the token in it: only the place is taken from the answer
-        after = kit.place_or_none(kit.mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
+        after = _next_place(answer)
         raw = [item for item in items if isinstance(item, dict)]
         return _Items(posts=posts, quarantined=quarantined, raw=raw, after=after)
 
@@ -1151,6 +1148,12 @@ def _epoch(value: object) -> datetime | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**33:
         return datetime.fromtimestamp(value, UTC)
     return None
+
+
+def _next_place(answer: Mapping[str, Any]) -> str | None:
+    """Where the next page begins. ``next`` is an address with the token in it: only the place is taken from the answer."""
+    paging = kit.mapping(answer.get("paging"))
+    return kit.place_or_none(kit.mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
 
 
 def _permalink(native_id: str) -> str:

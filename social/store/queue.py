@@ -55,7 +55,6 @@ __all__ = [
     "read_mark",
     "seen_of",
     "unknown_replies",
-    "waiting",
 ]
 
 EXCERPT = 140
@@ -237,11 +236,6 @@ def lines(session: Session, places: Sequence[Place]) -> list[QueueItem]:
     wanted = [place.case_id for place in places]
     rows = {row[0].id: row for row in session.execute(_cases().where(among(c(EscalationRow).id, wanted)))}
     return _items(session, [(rows[place.case_id], place.clocks) for place in places if place.case_id in rows])
-
-
-def waiting(session: Session, *, now: datetime, calendars: Calendars, limit: int | None = None) -> list[QueueItem]:
-    """The first ``limit`` of the queue."""
-    return lines(session, in_order(session, now=now, calendars=calendars)[:limit])
 
 
 def unknown_replies(session: Session) -> list[Said]:

@@ -58,9 +58,8 @@ def restore_sqlite(
     """``file`` becomes the database; the present one is kept aside. Raises ``Conflict`` where a daemon lives on it;
     ``StoreError`` for a damaged copy, a copy of a newer program, and a present database that cannot be asked (unless
     ``even_if_unread``). After any error everything is as it was."""
-    database_file = (
-        database_file.resolve()
-    )  # behind a link: it goes on to lead to the database, on whatever disk that is
+    # a link goes on to lead to the database, on whatever disk that is
+    database_file = database_file.resolve()
     draft = copies.copy_of(file, database_file)
     try:
         with _opened(draft) as copy:

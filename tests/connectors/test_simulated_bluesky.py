@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -183,10 +183,10 @@ def test_a_customers_clock_that_is_slow_hides_nothing(stage: Stage, connector: B
     stage.says(f"@{HANDLE} pierwsza")
     late = stage.says(f"@{HANDLE} spóźniona")
     stage.says(f"@{HANDLE} druga")
-    stage.server.dialects = {"bluesky": Withholding(stage.server.dialects["bluesky"], late.text)}
+    stage.server.dialects = {"bluesky": Retold(stage.server.dialects["bluesky"], withholding(late.text))}
     first = whole_round(connector, None)
     assert texts(first) == [f"@{HANDLE} pierwsza", f"@{HANDLE} druga"]
-    stage.server.dialects["bluesky"].withheld = ""
+    stage.server.dialects["bluesky"].ill = False
     second = whole_round(connector, first.cursor)
     assert [post.text for post in second.posts] == [late.text]
 
@@ -195,12 +195,12 @@ def test_once_an_hour_it_looks_a_whole_day_back(stage: Stage, connector: Bluesky
     stage.says(f"@{HANDLE} pierwsza")
     cursor = whole_round(connector, None).cursor
     late = stage.says(f"@{HANDLE} spóźniona")
-    stage.server.dialects = {"bluesky": Withholding(stage.server.dialects["bluesky"], late.text)}
+    stage.server.dialects = {"bluesky": Retold(stage.server.dialects["bluesky"], withholding(late.text))}
     for number in range(7):
         stage.clock.advance(timedelta(minutes=8))
         stage.says(f"@{HANDLE} nowa {number}")
         cursor = whole_round(connector, cursor).cursor
-    stage.server.dialects["bluesky"].withheld = ""
+    stage.server.dialects["bluesky"].ill = False
     assert whole_round(connector, cursor).posts == ()
     stage.clock.advance(timedelta(minutes=8))
     found = [post.text for post in whole_round(connector, cursor).posts]
@@ -219,31 +219,42 @@ class Watched:
         return self._dialect.handle(request, world)
 
 
-class Withholding(Watched):
-    """The network indexes one post late."""
+class Retold(Watched):
+    """The network tells something else than it knows, as long as ``ill``: ``change`` is given the method and the answer."""
 
-    def __init__(self, dialect: Any, withheld: str) -> None:
+    def __init__(self, dialect: Any, change: Callable[[str, dict[str, Any]], None]) -> None:
         super().__init__(dialect)
-        self.withheld = withheld
+        self._change = change
+        self.ill = True
 
     def handle(self, request: Any, world: World) -> Any:
         response = super().handle(request, world)
-        if request.path.endswith("listNotifications") and self.withheld:
-            items = response.body["notifications"]
-            response.body["notifications"] = [item for item in items if item["record"]["text"] != self.withheld]
-        return response
+        if not self.ill:
+            return response
+        body = json.loads(json.dumps(response.body))
+        self._change(request.path.rpartition(".")[2], body)
+        return replace(response, body=json.dumps(body).encode())
 
 
-class Astray(Watched):
-    """The network names a next page that nobody can ask for."""
+def withholding(text: str) -> Callable[[str, dict[str, Any]], None]:
+    """One post is indexed late."""
 
-    place: object = "\ud800"
+    def change(method: str, body: dict[str, Any]) -> None:
+        if method == "listNotifications":
+            body["notifications"] = [item for item in body["notifications"] if item["record"]["text"] != text]
 
-    def handle(self, request: Any, world: World) -> Any:
-        response = super().handle(request, world)
-        if request.path.endswith("listNotifications"):
-            return replace(response, body=json.dumps({**response.body, "cursor": self.place}).encode())
-        return response
+    return change
+
+
+def misdating(text: str, time: str = "2015-10-06T00:00:00.000Z") -> Callable[[str, dict[str, Any]], None]:
+    """One notification has a time of years ago, or another one."""
+
+    def change(method: str, body: dict[str, Any]) -> None:
+        for item in body["notifications"] if method == "listNotifications" else ():
+            if item["record"]["text"] == text:
+                item["indexedAt"] = time
+
+    return change
 
 
 @pytest.mark.parametrize("place", ["\ud800", 7, [], "x" * 5000])
@@ -252,32 +263,29 @@ def test_a_next_page_that_nobody_can_ask_for_is_neither_kept_nor_taken_for_the_e
 ) -> None:
     cursor = whole_round(connector, None).cursor
     stage.says(f"@{HANDLE} pierwsza")
-    network = stage.server.dialects["bluesky"]
-    stage.server.dialects = {"bluesky": Astray(network)}
-    stage.server.dialects["bluesky"].place = place
+
+    def astray(method: str, body: dict[str, Any]) -> None:
+        if method == "listNotifications":
+            body["cursor"] = place
+
+    network = Retold(stage.server.dialects["bluesky"], astray)
+    stage.server.dialects = {"bluesky": network}
     with pytest.raises(Unreachable, match="no usable place"):
         connector.fetch(cursor)
-    stage.server.dialects = {"bluesky": network}
+    network.ill = False
     assert texts(whole_round(connector, cursor)) == [f"@{HANDLE} pierwsza"]
-
-
-class Unusable(Watched):
-    """The network hands out sessions with a token that no request can carry, as long as it is ill."""
-
-    ill = True
-
-    def handle(self, request: Any, world: World) -> Any:
-        response = super().handle(request, world)
-        if self.ill and "accessJwt" in response.body:
-            response = replace(response, body=json.dumps({**response.body, "accessJwt": "\ud83d"}).encode())
-        return response
 
 
 def test_a_session_that_cannot_be_used_is_told_and_the_next_sign_in_mends_it(
     stage: Stage, connector: BlueskyConnector
 ) -> None:
     stage.says(f"@{HANDLE} pierwsza")
-    network = Unusable(stage.server.dialects["bluesky"])
+
+    def unusable(method: str, body: dict[str, Any]) -> None:
+        if "accessJwt" in body:
+            body["accessJwt"] = "\ud83d"
+
+    network = Retold(stage.server.dialects["bluesky"], unusable)
     stage.server.dialects = {"bluesky": network}
     for _ in range(2):
         with pytest.raises(Unreachable, match="a session that cannot be used"):
@@ -286,34 +294,17 @@ def test_a_session_that_cannot_be_used_is_told_and_the_next_sign_in_mends_it(
     assert texts(whole_round(connector, None)) == [f"@{HANDLE} pierwsza"]
 
 
-class Misdating(Watched):
-    """The network tells a time of years ago (or another one) for one notification, until it is mended."""
-
-    def __init__(self, dialect: Any, text: str, time: str = "2015-10-06T00:00:00.000Z") -> None:
-        super().__init__(dialect)
-        self.text, self.time = text, time
-
-    def handle(self, request: Any, world: World) -> Any:
-        response = super().handle(request, world)
-        if request.path.endswith("listNotifications"):
-            response = replace(response, body=json.loads(json.dumps(response.body)))
-            for item in response.body["notifications"]:
-                if item["record"]["text"] == self.text:
-                    item["indexedAt"] = self.time
-        return response
-
-
 def test_a_wrong_time_of_one_post_hides_neither_it_nor_those_on_the_pages_below(stage: Stage) -> None:
     connector = stage.open(page_size=10)
     stage.says(f"@{HANDLE} stara")
     cursor = whole_round(connector, None).cursor
     stage.clock.advance(timedelta(minutes=8))
     said = [stage.says(f"@{HANDLE} nowa {number}", author=f"c{number}").text for number in range(15)]
-    network = stage.server.dialects["bluesky"]
-    stage.server.dialects = {"bluesky": Misdating(network, said[9])}
+    network = Retold(stage.server.dialects["bluesky"], misdating(said[9]))
+    stage.server.dialects = {"bluesky": network}
     page = whole_round(connector, cursor)
     assert sorted(post.text for post in page.posts) == sorted(set(said) - {said[9]})
-    stage.server.dialects = {"bluesky": network}
+    network.ill = False
     stage.clock.advance(timedelta(minutes=3))
     assert texts(whole_round(connector, page.cursor)) == [said[9]]
     connector.close()
@@ -322,8 +313,8 @@ def test_a_wrong_time_of_one_post_hides_neither_it_nor_those_on_the_pages_below(
 def test_a_time_of_next_year_at_the_end_of_the_first_page_does_not_make_it_deaf(stage: Stage) -> None:
     connector = stage.open(page_size=10)
     said = [stage.says(f"@{HANDLE} dawna {number}", author=f"c{number}").text for number in range(15)]
-    network = stage.server.dialects["bluesky"]
-    stage.server.dialects = {"bluesky": Misdating(network, said[5], "2027-08-05T00:00:00.000Z")}  # the last of its page
+    last = misdating(said[5], "2027-08-05T00:00:00.000Z")  # of its page
+    stage.server.dialects = {"bluesky": Retold(stage.server.dialects["bluesky"], last)}
     page = whole_round(connector, None)
     assert len([post for post in page.posts if not post.ours]) == 10
     stage.clock.advance(timedelta(minutes=3))

@@ -186,7 +186,7 @@ def test_it_tells_of_the_same_cases_as_the_queue(desk: Desk, clock: SteppedClock
     body = the_digest(desk, clock, mail)
 
     with desk.database.read() as session:
-        listed = queue.waiting(session, now=MORNING, calendars={BRAND: OFFICE})
+        listed = queue.in_order(session, now=MORNING, calendars={BRAND: OFFICE})
     counts = Counter(item.urgency for item in listed)
     assert (
         f"In the queue: {len(listed)} (urgency critical: {counts[Urgency.CRITICAL]}, high: 0, normal: 1, low: 0)."

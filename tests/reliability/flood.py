@@ -125,7 +125,8 @@ def happened(database: Database, network: Flood) -> dict[str, Any]:
             .join(PostRow, posts.id == replies.post_id)
             .where(replies.state == "sent", posts.priority < Urgency.NORMAL.band)
         ).scalar()
-        shown = queue.waiting(session, now=BEGINS + timedelta(hours=2), calendars={BRAND: OFFICE}, limit=20)
+        places = queue.in_order(session, now=BEGINS + timedelta(hours=2), calendars={BRAND: OFFICE})
+        shown = queue.lines(session, places[:20])
     urgent = [place for place, priority in enumerate(order) if priority < Urgency.NORMAL.band]
     sent_to = [int(native_id[1:]) for native_id in network.said]
     return {
