@@ -409,22 +409,39 @@ class _Facts:
             for stop in self.stops_of[said.network, above.author]:
                 # under the stop itself nothing is in flight: whoever judged it had read it
                 heard = self._heard_at(stop)
-                if (stop is above and stop.edited_at is None) or heard + self.run.judging < decided:
-                    when = f"heard at {heard:%H:%M:%S}; this is of {said.created_at:%H:%M:%S}"
+                in_time = heard is not None and heard + self.run.judging < decided
+                if (stop is above and stop.edited_at is None) or in_time:
                     who = f"went to {above.author}, who had said stop in post {stop.sequence}"
-                    yield Violation("I6", said, f"{who}, {when}")
+                    yield Violation("I6", said, f"{who} ({self._fate_of(stop)}); this is of {said.created_at:%H:%M:%S}")
         for reply in self.replies:
             since = self.authors[reply.author_id].opted_out_at
             perhaps = reply.sent_by == ROBOT and reply.state in _PERHAPS_PUBLIC and reply.intended_at is not None
             if perhaps and since is not None and reply.intended_at > since + self.run.in_flight:
                 yield Violation("I6", f"reply {reply.id}", "went to somebody who had said stop")
 
-    def _heard_at(self, stop: PublicPost) -> datetime:
-        """When the desk had judged it, whatever it made of it; where it never did, an hour was enough."""
+    def _heard_at(self, stop: PublicPost) -> datetime | None:
+        """When the desk had judged it, whatever it made of it; where it never did, an hour was enough. ``None``: its author took
+        it back before anybody had to read it."""
+        judged = self._judged_since(stop)
+        if not judged and self._excused(stop):
+            return None
+        return min(judged, default=(stop.edited_at or stop.created_at) + HOUR)
+
+    def _judged_since(self, stop: PublicPost) -> list[datetime]:
         said_at = stop.edited_at or stop.created_at
         stored = self.stored[stop.network, stop.native_id]
         judged = [decision.made_at for row in stored for decision in self.decisions_on[row.id or 0]]
-        return min((at for at in judged if at >= said_at), default=said_at + HOUR)
+        return [at for at in judged if at >= said_at]
+
+    def _fate_of(self, stop: PublicPost) -> str:
+        """When a stop was said, changed, taken back and judged: where to look when one was not heeded."""
+        fate = [("said", stop.created_at), ("edited", stop.edited_at), ("deleted", stop.deleted_at)]
+        for row in self.stored[stop.network, stop.native_id]:
+            fate += [("noted as deleted", row.deleted_at)]
+            fate += [(f"judged as {decision.rule}", decision.made_at) for decision in self.decisions_on[row.id or 0]]
+        times = [f"{what} {at:%H:%M:%S}" for what, at in fate if at is not None]
+        judged = self._judged_since(stop)
+        return ", ".join(times if judged else [*times, "never judged"])
 
     # --- I7 -----------------------------------------------------------------------------------------------------------
 

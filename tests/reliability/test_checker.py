@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -432,22 +432,45 @@ def test_i6_it_sees_a_reply_to_a_stop_that_the_desk_did_not_understand(
     told(run, "I6", f"went to {asked.author}, who had said stop in post {asked.sequence}")
 
 
+FORGET_STOP = "UPDATE author SET opted_out_at = NULL WHERE opted_out_at IS NOT NULL"
+STOP_ROW = "(SELECT id FROM post WHERE text LIKE '%10200%')"
+
+
 def test_i6_it_sees_a_reply_elsewhere_after_a_stop_that_the_desk_forgot(
     damaged: Callable[..., Run], finished: Finished
 ) -> None:
+    judged = f"UPDATE decision SET made_at = '2026-11-20 12:00:00.000000' WHERE post_id = {STOP_ROW}"
+    for minutes, wrong in ((4, False), (6, True)):  # what was on the wire when the stop was read
+        stop, said = elsewhere_after_a_stop(finished, at("2026-11-20 13:00") + timedelta(minutes=minutes))
+        found = about(damaged(FORGET_STOP, judged, public=with_posts(finished.run.public, said)), "I6")
+        assert any(f"{stop.author}, who had said stop in post {stop.sequence} (" in line for line in found) is wrong
+
+
+@pytest.mark.parametrize(
+    ("gone_after", "looks", "wrong"), [(None, 3, True), (5, 3, False), (30, 2, False), (30, 3, True)]
+)
+def test_i6_a_stop_that_was_taken_back_before_anybody_could_read_it_was_not_heard(
+    damaged: Callable[..., Run], finished: Finished, gone_after: int | None, looks: int, wrong: bool
+) -> None:
+    stop, said = elsewhere_after_a_stop(finished, at("2026-11-21 13:00"))
+    gone = None if gone_after is None else stop.created_at + timedelta(minutes=gone_after)
+    public = with_posts(finished.run.public, replace(stop, deleted_at=gone), said)
+    public = replace(
+        public, looks={stop.network: [stop.created_at + timedelta(minutes=minute) for minute in range(1, looks + 1)]}
+    )
+    never_judged = f"DELETE FROM decision WHERE post_id = {STOP_ROW}"
+    found = about(damaged(FORGET_STOP, never_judged, public=public), "I6")
+    assert any(f"who had said stop in post {stop.sequence}" in line for line in found) is wrong, found
+    assert all("never judged" in line for line in found)
+
+
+def elsewhere_after_a_stop(finished: Finished, when: datetime) -> tuple[PublicPost, PublicPost]:
+    """The stop of somebody, and an automatic text that went to their other post."""
     public = finished.run.public
     stop = next(post for post in public.of_customers if "10200" in post.text)
     asked = next(post for post in public.of_customers if "10201" in post.text)
-    forgotten = "UPDATE author SET opted_out_at = NULL WHERE opted_out_at IS NOT NULL"
-    judged = (
-        "UPDATE decision SET made_at = '2026-11-20 12:00:00.000000' "
-        "WHERE post_id = (SELECT id FROM post WHERE text LIKE '%10200%')"
-    )
-    reply = replace(public.said[0], sequence=9999, native_id="second", parent=asked.sequence, root=asked.root)
-    for minutes, wrong in ((4, False), (6, True)):  # what was on the wire when the stop was read
-        said = replace(reply, created_at=at("2026-11-20 13:00") + timedelta(minutes=minutes))
-        found = about(damaged(forgotten, judged, public=with_posts(public, said)), "I6")
-        assert any(f"{stop.author}, who had said stop in post {stop.sequence}" in line for line in found) is wrong
+    said = replace(public.said[0], sequence=9999, native_id="second", parent=asked.sequence, root=asked.root)
+    return stop, replace(said, created_at=when)
 
 
 def test_i6_it_sees_a_reply_to_a_deleted_post(damaged: Callable[..., Run], finished: Finished) -> None:
