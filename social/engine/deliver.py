@@ -292,7 +292,7 @@ def _before_the_wire(desk: Desk, live: LiveProfile, work: _Work, now: datetime) 
         private_channel=live.connector.capabilities.private_channel,
         private=work.post.private,
     )
-    blocking = [problem.message for problem in problems if problem.blocking]
+    blocking = dict.fromkeys(problem.message for problem in problems if problem.blocking)
     if blocking:
         return Step(state=ReplyState.REFUSED, reason="; ".join(blocking), consequence=Consequence.ESCALATE)
     if work.robot and live.mode is ProfileMode.DRY_RUN:

@@ -112,7 +112,7 @@ def _nothing_to_count(session: Session, ids: Sequence[int], query: SentimentQuer
         )
     ).one()
     if oldest is None:
-        step = "These profiles have none at all yet; posts come in while the desk runs: social run"
+        step = "These profiles have none at all yet; posts come in while the desk runs."
     else:
         first, last = (moment.astimezone(query.time_zone).date() for moment in (oldest, newest))
         step = f"These profiles have posts from {first} to {last}."

@@ -42,6 +42,14 @@ class Role(StrEnum):
         return order.index(self) >= order.index(wanted)
 
 
+class LinkUsedUp(NotFound):
+    """An invitation that was used, is too old or never was."""
+
+
+class LastAdmin(Conflict):
+    """The desk would be without anybody who may invite."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person of the desk. ``has_password`` is false for somebody known from the command line only."""
@@ -116,11 +124,11 @@ def invite(
 
 
 def open_invitation(session: Session, token: str, *, at: datetime) -> Invitation:
-    """Raises ``NotFound`` for a link that was used, is too old or never was."""
+    """Raises ``LinkUsedUp`` for a link that was used, is too old or never was."""
     columns = c(InvitationRow)
     row = session.execute(select(InvitationRow).where(columns.token_hash == _hash(token))).scalar_one_or_none()
     if row is None or row.used_at is not None or row.expires_at <= at:
-        raise NotFound(
+        raise LinkUsedUp(
             "this link was used already, or is too old.", next_step="Ask for a new one: social people invite"
         )
     user = session.get(UserRow, row.user_id) if row.user_id is not None else None
@@ -160,7 +168,7 @@ def accept(
         .values(used_at=at, user_id=row.id)
     )
     if used.rowcount != 1:  # type: ignore[attr-defined]  # two browsers with one link
-        raise NotFound("this link was used just now.", next_step="Ask for a new one: social people invite")
+        raise LinkUsedUp("this link was used just now.", next_step="Ask for a new one: social people invite")
     end_sessions(session, row.id)
     note(session, at=now, actor=name, verb="chose a password", subject="user", subject_id=row.id)
     return row.id
@@ -338,7 +346,7 @@ def _refuse_last_admin(session: Session, row: UserRow) -> None:
         )
     ).first()
     if row.role == Role.ADMIN.value and row.disabled_at is None and others is None:
-        raise Conflict(f"{row.name} is the only admin.", next_step="Make somebody else admin first.")
+        raise LastAdmin(f"the only admin is {row.name}.", next_step="Make somebody else admin first.")
 
 
 def _known(session: Session, user_id: int) -> UserRow:

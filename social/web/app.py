@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from social.domain.errors import Conflict, DyzurError, NotFound, StoreError
+from social.store.access import LastAdmin, LinkUsedUp
 from social.web import live, static
 from social.web.desk import WebDesk
 from social.web.pages import account, case, health, invitation, pause, people, probes, queue, report, sign_in
@@ -54,11 +55,12 @@ def _errors(app: FastAPI) -> None:
 
     @app.exception_handler(DyzurError)
     def told(request: Request, error: DyzurError) -> Response:
-        kinds = ((NotFound, 404, "not-found"), (Conflict, 409, "conflict"), (StoreError, 503, "store"))
+        kinds: tuple[tuple[type[DyzurError], int, str], ...] = ((LinkUsedUp, 404, "link"), (LastAdmin, 409, "refused"))
+        kinds += ((NotFound, 404, "not-found"), (Conflict, 409, "conflict"), (StoreError, 503, "store"))
         status, name = next(((code, name) for kind, code, name in kinds if isinstance(error, kind)), (400, "refused"))
         if isinstance(error, StoreError):
             log.error("the desk cannot use its database: %s", error)
-        return problem_page(request, status, name, error=error)
+        return problem_page(request, status, name, error=None if name == "link" else error)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:

@@ -15,7 +15,7 @@ from social.domain.errors import DyzurError
 from social.store.access import Role
 from social.web import sentences, static, vocabulary
 from social.web.banners import banners
-from social.web.visitor import Visitor, desk_of, theme_of, words_of
+from social.web.visitor import Visitor, chosen_words, desk_of, theme_of
 
 
 @cache
@@ -27,7 +27,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(static=static.address, vocabulary=vocabulary, told=sentences.told, version=__version__)
+    environment.globals.update(static=static.address, vocabulary=vocabulary, version=__version__)
+    environment.globals.update(told=sentences.told, refusal=sentences.refusal)
     environment.filters["safe_link"] = safe_link
     environment.filters["readable"] = readable
     return environment
@@ -53,8 +54,8 @@ def page(request: Request, template: str, visitor: Visitor, *, status: int = 200
 
 
 def outside_page(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page for somebody who is not signed in."""
-    words = words_of(request)
+    """A page without the reader's own things on it: they are not signed in, or something went wrong."""
+    words = chosen_words(request)
     common = {"visitor": None, "_": words, "theme": theme_of(request), "path": request.url.path, "banners": None}
     return _html(_environment().get_template(template).render(**common, **values), status)
 

@@ -1,10 +1,12 @@
-"""Reasons are kept as English sentences, and stand so in the log, in ``social queue`` and in exports. The desk in the browser
-reads them again and says them in its reader's language. What it does not know (a network's own words) stays as it is."""
+"""Reasons are kept as English sentences, and stand so in the log, in ``social queue`` and in exports; errors are English too.
+The desk in the browser reads them again and says them in its reader's language. What it does not know (a network's own words)
+stays as it is."""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 
@@ -81,6 +83,15 @@ SENTENCES = (
     "The author closed the replies.",
     "The author restricted replies (%(setting)s).",
     "%(network)s lets the page not answer this comment.",
+    # the guard's
+    "The text is empty.",
+    "The text holds a character that cannot be published (U+%(code)s); write it again without it.",
+    "The text is %(count)s long and the network takes %(limit)s (%(unit)s); shorten it.",
+    "An automatic text holds no links.",
+    "Replies on this network go out without links; leave it out.",
+    "Everybody can read this reply, and it seems to hold a %(data)s; leave it out.",
+    "The text asks for a private message, and nobody here reads those; name another way.",
+    "The text says what becomes of a formal complaint, and that binds; only a person may say it.",
     # what became of a text
     "the profile is in dry-run: nothing is sent",
     "a person answered first",
@@ -127,6 +138,66 @@ SENTENCES = (
     "no answer needed",
     "(erased after its time)",
 )
+#: What a person wanted and cannot have, and what they can do next on a page. The errors themselves name commands of the shell.
+REFUSALS = {
+    # of an answer, and of a case
+    "an answer of %(person)s is already on its way (%(quoted)s).": "Look again in a minute.",
+    "nobody can tell whether the answer of %(person)s was published.": (
+        "Look on the network, and say below whether it is there."
+    ),
+    "the customer deleted everything that could be answered.": "Close the case.",
+    "The network lets an app reply only where the author mentioned or quoted the profile; use its own app.": (
+        "Then close the case here."
+    ),
+    "The network takes replies only within %(span)s of the customer's last message.": (
+        "Answer in the network's own app, and then close the case here."
+    ),
+    "the profile of this case is no longer in the configuration, so nothing can be sent.": (
+        "Bring the profile back, or answer in the network's own app and close the case."
+    ),
+    "case %(count)s is a formal complaint with a deadline; it ends with an answer or a reason.": "",
+    "case %(count)s is answered already, so there is nothing to close.": "",
+    "case %(count)s was changed by somebody else just now.": "Look again and repeat.",
+    "that post is not judged, or belongs to another case.": "Look again and repeat.",
+    "reply %(count)s is %(reply)s; only an unknown one is settled by a person.": "",
+    "a note has 1 to %(limit)s characters.": "Write it anew.",
+    "there is no case %(count)s.": "",
+    "there is no reply %(count)s.": "",
+    # of people
+    "the only admin is %(person)s.": "Make somebody else admin first.",
+    "there is no person %(count)s.": "",
+    "there is nobody called %(quoted)s.": "",
+    "%(quoted)s cannot be a person's name.": "Use 1 to 60 letters, such as anna.",
+    # of a report
+    "no customer's post lies in the days from %(day)s up to %(until)s (not included).": "",
+    "no customer's post in %(languages)s lies in the days from %(day)s up to %(until)s (not included).": "",
+    "that is not a range of days.": "Choose both days again.",
+    "the range from %(day)s to %(until)s holds no day.": "The second day is the first that is not counted; choose a later one.",
+    "the range begins on %(day)s, after its end, %(until)s.": "Give the earlier date first.",
+    "the range from %(day)s to %(until)s lies outside of what can be counted.": "Choose other days.",
+    "these profiles live in %(count)s time zones (%(zones)s), so a day of one is not a day of all.": (
+        "Choose the profiles of one time zone, and make a report for each."
+    ),
+    "there is no profile %(quoted)s.": "Choose another one.",
+    "profile %(quoted)s was never watched.": "It can be counted once the desk has read it.",
+}
+
+
+#: Next steps of an error that tell what a page needs.
+OFFERED = (
+    "These profiles have posts from %(day)s to %(until)s.",
+    "These profiles have none at all yet; posts come in while the desk runs.",
+)
+
+
+def refusal(words: Words, what: str, next_step: str = "") -> str | None:
+    """What was refused, and what to do next, in the reader's language; ``None`` where it is none of ``REFUSALS``."""
+    offered = _one_said(words, OFFERED, next_step)
+    for sentence, following in REFUSALS.items():
+        said = _said(words, sentence, what)
+        if said is not None:
+            return " ".join(filter(None, (said, offered or (words(following) if following else ""))))
+    return None
 
 
 def told(words: Words, kept: str) -> str | None:
@@ -140,7 +211,7 @@ def told(words: Words, kept: str) -> str | None:
         first = _told_once(words, kept[: between.start()])
         following = told(words, kept[between.end() :]) if first is not None else None
         if following is not None:
-            return f"{first}; {following}"
+            return f"{str(first).removesuffix('.')}; {following}"
     return None
 
 
@@ -149,12 +220,18 @@ def _told_once(words: Words, kept: str) -> str | None:
     if colon and kind in vocabulary.KIND:
         following = _told_once(words, rest)
         return f"{words(vocabulary.KIND[kind])}: {following}" if following is not None else None
-    for sentence in SENTENCES:
-        found = _pattern(sentence).fullmatch(kept)
-        if found is not None:
-            said = {name: _PLACES[name][1](words, value) for name, value in found.groupdict().items()}
-            return words(sentence, **said)
-    return None
+    return _one_said(words, SENTENCES, kept)
+
+
+def _one_said(words: Words, sentences: Iterable[str], kept: str) -> str | None:
+    return next((said for sentence in sentences if (said := _said(words, sentence, kept)) is not None), None)
+
+
+def _said(words: Words, sentence: str, kept: str) -> str | None:
+    found = _pattern(sentence).fullmatch(kept)
+    if found is None:
+        return None
+    return words(sentence, **{name: _PLACES[name][1](words, value) for name, value in found.groupdict().items()})
 
 
 @cache
@@ -192,18 +269,39 @@ def _span(words: Words, value: str) -> str:
     return words.count(one, many, int(number))
 
 
+def _quoted(words: Words, value: str) -> str:
+    """Somebody's words, which an error holds as Python writes them."""
+    try:
+        said = ast.literal_eval(value)
+        return f"„{said}”" if words.language == "pl" else f"“{said}”"
+    except (SyntaxError, ValueError):
+        return value
+
+
+_DAY = r"\d{4}-\d\d-\d\d"
 _NAMES = r"[a-z_]+(?:, [a-z_]+)*"
 #: What may stand in a place, and how it is said.
 _PLACES: Mapping[str, tuple[str, Callable[[Words, str], str]]] = {
     "at": (r"(?:\d{4}-\d\d-\d\d )?\d\d:\d\d", _moment),
+    "code": (r"[0-9A-F]+", _as_it_is),
     "count": (r"\d+", _as_it_is),
+    "day": (_DAY, _as_it_is),
+    "data": (r"[\w -]+", _one_of(vocabulary.PERSONAL_DATA)),
     "flags": (_NAMES, _one_of(vocabulary.FLAG)),
     "heads": (_NAMES, _one_of(vocabulary.HEAD)),
     "kind": (r"[a-z-]+", _one_of(vocabulary.KIND)),
+    "languages": (_NAMES, _one_of(vocabulary.LANGUAGE)),
+    "limit": (r"\d+", _as_it_is),
     "network": (r"\w+", _as_it_is),
+    "person": (r".+?", _as_it_is),
+    "quoted": (r"'.*'|\".*\"", _quoted),
+    "reply": (r"[a-z-]+", _one_of(vocabulary.REPLY_STATE)),
     "rule": (r"[a-z-]+", _one_of(vocabulary.RULE)),
     "setting": (r"\w+", _as_it_is),
     "span": (r"\d+ (?:minute|hour|day)s?", _span),
+    "unit": (r"[\w-]+", _one_of(vocabulary.LENGTH_UNIT)),
+    "until": (_DAY, _as_it_is),
     "who": (r"[^;]+?", _as_it_is),
     "why": (r".+", _sentence),
+    "zones": (r".+", _as_it_is),
 }

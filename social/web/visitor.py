@@ -89,6 +89,12 @@ def words_of(request: Request, chosen: str | None = None) -> Words:
     )
 
 
+def chosen_words(request: Request) -> Words:
+    """Of whoever turned out to be signed in while this request was answered, else ``words_of`` the request."""
+    found: Words | None = getattr(request.state, "words", None)
+    return found or words_of(request)
+
+
 def theme_of(request: Request) -> str:
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else THEMES[0]
@@ -109,10 +115,11 @@ def visitor(request: Request) -> Visitor:
     if found is None:
         raise SignInRequired
     who, write_seen = found
+    request.state.words = words = words_of(request, who.language)
     if write_seen:
         with desk.database.write() as session:
             access.seen(session, who.session_id, at=at, lifetime=desk.session_lifetime)
-    return Visitor(who=who, csrf=csrf_of(token), words=words_of(request, who.language), theme=theme_of(request))
+    return Visitor(who=who, csrf=csrf_of(token), words=words, theme=theme_of(request))
 
 
 Viewer = Annotated[Visitor, Depends(visitor)]

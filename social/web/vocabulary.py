@@ -170,6 +170,20 @@ PROBLEM: Mapping[str, str] = {
     "complaint-verdict": "The answer says how a formal complaint ends. Is that decided?",
     "private-invitation": "The answer invites to a private message, which this desk does not read.",
 }
+PERSONAL_DATA: Mapping[str, str] = {
+    "bank account": "bank account",
+    "payment card": "payment card",
+    "PESEL": "PESEL",
+    "NIP": "NIP",
+    "e-mail address": "e-mail address",
+    "phone number": "phone number",
+    "order number": "order number",
+}
+LENGTH_UNIT: Mapping[str, str] = {
+    "characters": "characters",
+    "graphemes": "characters",
+    "x-weighted": "characters as X counts them",
+}
 PROBLEM_PAGE: Mapping[str, tuple[str, str]] = {
     "signed-out": ("You are signed out", "Sign in and try again. What you wrote is still on the page before this one."),
     "forbidden": ("That is not for your role", "Ask an admin of the desk."),
@@ -178,6 +192,10 @@ PROBLEM_PAGE: Mapping[str, tuple[str, str]] = {
         "It was too old, or came from elsewhere. Go back, load the page again and repeat. Nothing was changed.",
     ),
     "not-found": ("There is no such page or case", "Go back to the queue."),
+    "link": (
+        "This link does not work any more",
+        "It was used already, or is too old. Sign in with your password, or ask an admin for a new one.",
+    ),
     "conflict": ("Somebody was quicker", "Go back and look again. Nothing was sent."),
     "store": ("The database cannot be used now", "Nothing was lost. Try again in a moment."),
     "refused": ("That could not be done", "Go back, correct it and repeat."),

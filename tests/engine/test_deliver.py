@@ -187,7 +187,9 @@ def test_it_gives_the_cap_back_when_the_network_says_a_definite_no(told: Told, n
     assert line.send_out(told.desk, told.clock.now()) == 0  # no repeat would help
 
 
-@pytest.mark.parametrize("text", ["Zajrzyj na https://example.com/paczki", "Napisz do nas: biuro@example.com", ""])
+@pytest.mark.parametrize(
+    "text", ["Zajrzyj na https://example.com/a albo https://example.com/b", "Napisz do nas: biuro@example.com", ""]
+)
 def test_it_stops_what_the_guard_does_not_let_through(
     database: Database, clock: SteppedClock, network: FakeConnector, text: str
 ) -> None:
@@ -202,7 +204,9 @@ def test_it_stops_what_the_guard_does_not_let_through(
 
     assert row_of(database, ReplyRow, reply_id)["state"] == "refused"
     assert network.written == []
-    assert (case_of(database).note or "").startswith("acknowledgement: ")
+    kind, _, why = (case_of(database).note or "").partition(": ")
+    assert kind == "acknowledgement"
+    assert len(set(why.split("; "))) == len(why.split("; "))  # two links are one reason
 
 
 def test_an_answer_that_goes_out_late_does_not_close_the_case_over_what_came_in_meanwhile(

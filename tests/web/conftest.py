@@ -151,9 +151,12 @@ class Shop:
                 session, token, name=name, password_hash=self.password_hash, language=language, at=at_, now=now
             )
 
-    def browser(self, name: str = "hanna", role: Role = Role.AGENT, language: str = "en") -> Browser:
-        """``name`` signed in (without the half second that a password costs)."""
-        self.employ(name, role)
+    def browser(
+        self, name: str = "hanna", role: Role = Role.AGENT, language: str = "en", chosen: str | None = None
+    ) -> Browser:
+        """``name`` signed in (without the half second that a password costs); ``language`` is the browser's, ``chosen`` the
+        account's own."""
+        self.employ(name, role, chosen)
         browser, at_ = Browser(self, language), machine_now()
         with self.database.write() as session:
             found = access.credentials_of(session, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -14,8 +15,9 @@ from social.domain.reply import ReplyState
 from social.engine import line
 from social.store import outbox
 from social.store.access import Role
+from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import EscalationRow, EventRow, LabelRow, NoteRow, ReplyRow
+from social.store.tables import EscalationRow, EventRow, LabelRow, NoteRow, PostRow, ReplyRow
 from tests.cast import SHOP, at
 from tests.engine.looking import rows
 from tests.factories import assessment, case, desk_for, planned, post, profile, remembered
@@ -341,6 +343,69 @@ def test_why_a_text_was_not_sent_is_said_in_the_readers_language_and_a_networks_
     assert ">człowiek odpowiedział szybciej<" in html
     assert '<span lang="en">permission: (#200) &lt;b&gt;no&lt;/b&gt;</span>' in html
     assert '<span lang="en">answer: permission: (#200) &lt;b&gt;no&lt;/b&gt;; the network calls it' in html
+
+
+def test_why_an_act_was_refused_is_said_in_the_readers_language_and_names_no_command(shop: Shop) -> None:
+    hanna, polish = shop.browser(), shop.browser("marek", chosen="pl")
+    answer(hanna, shop)
+    with shop.database.write() as session:  # a case of nobody, so that the page does not say who has it
+        session.execute(update(EscalationRow).values(state="open", taken_by=None))
+    said = ANSWER.replace("\n", " ")
+    page = answer(polish, shop, "Moja odpowiedź.")
+    assert page.status == 409
+    assert (
+        f"Nie udało się: inna odpowiedź jest już w drodze (hanna: „{said}”). Zajrzyj ponownie za minutę." in page.words
+    )
+    assert "Moja odpowiedź." in page.words
+
+    (reply,) = answers(shop.database)
+    page = polish.post(f"/case/{shop.case_id}/settle/{reply.id}", sent="yes")
+    assert page.status == 409
+    assert f"Nie udało się: odpowiedź {reply.id} ma już stan „zaplanowane”; rozstrzyga się" in page.words
+
+
+def test_what_went_wrong_is_said_in_the_language_of_the_account_not_of_its_browser(shop: Shop) -> None:
+    polish = shop.browser("marek", chosen="pl")
+    page = polish.get("/case/99999")
+    assert page.status == 404
+    assert "Nie ma takiej strony ani sprawy Nie ma sprawy 99999. Wróć do kolejki." in page.words
+    page = polish.post(f"/case/{shop.case_id}/note", text=" ")
+    assert page.status == 400
+    assert "Notatka może mieć od 1 do" in page.words
+
+
+@pytest.mark.parametrize(
+    ("later", "leads_to"),
+    [
+        ({"permalink": "https://bsky.app/later"}, "later"),
+        ({"permalink": None}, "first"),
+        ({"permalink": "https://bsky.app/later", "deleted_at": NOW}, "first"),
+    ],
+)
+def test_the_way_to_the_networks_own_app_leads_to_the_customers_last_message(
+    shop: Shop, later: dict[str, Any], leads_to: str
+) -> None:
+    shop.writes_again()
+    with shop.database.write() as session:
+        session.execute(update(PostRow).values(later))
+        first = update(PostRow).where(c(PostRow).id == shop.post_id)
+        session.execute(first.values(permalink="https://bsky.app/first", deleted_at=None))
+    assert f'class="button" href="https://bsky.app/{leads_to}"' in shop.browser().get(f"/case/{shop.case_id}").html
+
+
+def test_a_doubtful_answer_is_told_as_such_to_the_next_who_answers(shop: Shop) -> None:
+    browser = shop.browser()
+    answer(browser, shop)
+    (reply,) = answers(shop.database)
+    with shop.database.write() as session:
+        outbox.change_state(session, reply.id, ReplyState.PLANNED, ReplyState.SENDING)
+        outbox.change_state(session, reply.id, ReplyState.SENDING, ReplyState.UNKNOWN)
+    page = answer(browser, shop, "Jeszcze raz.")
+    assert page.status == 409
+    assert "nobody can tell whether the answer of hanna was published." in page.words
+    assert "Look on the network, and say below whether it is there." in page.words
+    assert "Is it there?" in page.words  # below
+    assert "social queue" not in page.words
 
 
 def test_the_page_learns_of_changes_without_losing_what_is_typed(shop: Shop) -> None:

@@ -32,7 +32,8 @@ def said_by_templates() -> dict[str, str]:
 
 
 def said_by_sentences() -> dict[str, str]:
-    return dict.fromkeys(sentences.SENTENCES, "sentences.SENTENCES")
+    refusals = {*sentences.REFUSALS, *sentences.OFFERED, *filter(None, sentences.REFUSALS.values())}
+    return dict.fromkeys(sentences.SENTENCES, "sentences.SENTENCES") | dict.fromkeys(refusals, "sentences.REFUSALS")
 
 
 def said_by_vocabulary() -> dict[str, str]:

@@ -67,6 +67,12 @@ def test_a_question_that_cannot_be_answered_says_why(week: Shop, address: str) -
     assert 'class="problem"' in page.html
 
 
+def test_a_pole_is_told_in_polish_which_days_there_are(week: Shop) -> None:
+    page = week.browser(chosen="pl").get("/reports/sentiment?from=2030-01-01&to=2030-01-02")
+    said = "W dniach od 2030-01-01 do 2030-01-02 (bez ostatniego) nie ma żadnego wpisu klienta. Te profile mają wpisy od 2026-11-"
+    assert said in page.words
+
+
 def test_it_opens_with_the_last_seven_days(week: Shop) -> None:
     page = week.browser().get("/reports/sentiment")
     assert page.status == 200

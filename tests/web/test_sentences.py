@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,24 @@ from hypothesis import given, settings
 
 import responders
 import social
+from connectors import registry
+from responders import guard
 from responders.delivery import STEPS
+from responders.guard import ProblemCode
+from responders.permission import evaluate
+from responders.personal_data import DataKind
 from responders.policy import TABLE, decide
 from responders.snapshot import Snapshot
-from social.domain.reply import ReplyKind, ReplyState
+from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import aside, late, removed
+from social.ports import LengthUnit, ReplyRules
+from social.store.queue import excerpt
 from social.store.retention import ERASED
 from social.web import vocabulary
 from social.web.language import words_for
-from social.web.sentences import SENTENCES, told
+from social.web.sentences import REFUSALS, SENTENCES, refusal, told
 from tests.cast import WARSAW
+from tests.responders.situations import STRICT_RULES, customer_post
 from tests.responders.test_policy_promises import situations
 
 POLISH, ENGLISH = (words_for(language, "", fallback="en", zone=WARSAW) for language in ("pl", "en"))
@@ -61,14 +71,16 @@ def kept_by_code() -> Iterator[tuple[str, str]]:
                     yield text, f"{file.name}:{value.lineno}"
 
 
-def texts_of(value: ast.expr) -> Iterator[str]:
+def texts_of(value: ast.expr, fill: Callable[[ast.FormattedValue], str] = lambda part: "12") -> Iterator[str]:
     if isinstance(value, ast.Constant) and isinstance(value.value, str) and " " in value.value:
         yield value.value
     elif isinstance(value, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "12" for part in value.values)
+        yield "".join(
+            fill(part) if isinstance(part, ast.FormattedValue) else ast.literal_eval(part) for part in value.values
+        )
     elif isinstance(value, ast.IfExp):
-        yield from texts_of(value.body)
-        yield from texts_of(value.orelse)
+        yield from texts_of(value.body, fill)
+        yield from texts_of(value.orelse, fill)
 
 
 #: Kept where no page of the desk shows them, or made of somebody else's words; and three made of pieces, which the tests of
@@ -91,6 +103,127 @@ def test_whatever_the_code_keeps_is_said() -> None:
     }
     assert unsaid == {}
     assert len(found) > 40  # the search itself still finds them
+
+
+ACTS = ("engine/answering.py", "engine/people.py", "engine/correcting.py", "store/escalations.py", "store/access.py")
+ACTS += ("store/notes.py", "reports/queries.py", "reports/report.py", "web/pages/report.py")
+ERRORS = {"Conflict", "NotFound", "DyzurError", "LastAdmin", "UnusableQuery"}
+#: By what the code puts into a place: a name with everything that a name may hold, a quotation, a state, a day, a number.
+FILLED = (
+    ("of_languages", " in pl, en"),
+    (r"name|who|before", "Żaneta; 'Ć'"),
+    (r"state|urgency", "sent"),
+    (r"_day$|EARLIEST|LATEST", "2026-11-20"),
+    ("", "12"),
+)
+
+
+def filled(part: ast.FormattedValue) -> str:
+    if part.conversion == ord("r"):
+        return repr("tam \"i\" 'sam'; \xad👨‍👩‍👧")
+    told_by = ast.unparse(part.value)
+    return next(stand_in for pattern, stand_in in FILLED if re.search(pattern, told_by))
+
+
+def refused_by_code() -> Iterator[tuple[str, str]]:
+    """What the acts of a page may refuse, with something in its places; and where."""
+    for name in ACTS:
+        for node in ast.walk(ast.parse((Path(str(social.__file__)).parent / name).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS:
+                for text in texts_of(node.args[0], filled):
+                    yield text, f"{name}:{node.lineno}"
+
+
+#: What the page says by itself, from the case as it is now; a choice that no form offers; and what only a command can ask for.
+NOT_AS_AN_ERROR = re.compile(
+    r"case 12 is taken by .*\.|case 12 is sent12\.|case 12 is closed already\.|the urgency of the case is sent now\."
+    r"|the customer wrote something new since you looked: .*\.|nobody can tell from that what you have seen\."
+    r"|case 12 is sent and cannot become 12\.|case 12 cannot be closed without a reason\."
+    r"|12 cannot be corrected\.|.* is no 12\.|somebody is called .* already\."
+)
+
+
+def test_whatever_a_page_may_refuse_is_said() -> None:
+    found = list(refused_by_code())
+    unsaid = {
+        text: place
+        for text, place in found
+        if not NOT_AS_AN_ERROR.fullmatch(text) and refusal(POLISH, text) in (None, text)
+    }
+    assert unsaid == {}
+    assert len(found) > 20  # the search itself still finds them
+
+
+NAMED, CLOSE_IT = "autor oznaczył lub zacytował profil", "Potem zamknij sprawę tutaj."
+HEART = "Dzień dobry, \"już\" 'sprawdzamy' 👩‍👧"
+
+
+def stops_a_person(rules: ReplyRules) -> str:
+    """A rule as an agent meets it: their answer comes ten days late to somebody who named nobody."""
+    asked = customer_post(datetime(2026, 11, 10, tzinfo=WARSAW), summoned=False)
+    return evaluate(
+        rules,
+        post=asked,
+        last_customer_post_at=asked.created_at,
+        automatic_replies=0,
+        kind=ReplyKind.ANSWER,
+        sent_by=SentBy.PERSON,
+        now=asked.created_at + timedelta(days=10),
+    ).reason
+
+
+@pytest.mark.parametrize(
+    ("what", "polish"),
+    [
+        (
+            f"an answer of Ćwik; Ż. is already on its way ({excerpt(HEART)!r}).",
+            f"inna odpowiedź jest już w drodze (Ćwik; Ż.: „{HEART}”). Zajrzyj ponownie za minutę.",
+        ),
+        (
+            "reply 7 is sending; only an unknown one is settled by a person.",
+            "odpowiedź 7 ma już stan „w trakcie wysyłania”; rozstrzyga się tylko te, o których nie wiadomo, czy się ukazały.",
+        ),
+        (
+            stops_a_person(replace(STRICT_RULES, summoned_only=True)),
+            f"Serwis pozwala aplikacjom odpowiadać tylko tam, gdzie {NAMED}; odpowiedz w aplikacji serwisu. {CLOSE_IT}",
+        ),
+        (
+            stops_a_person(replace(STRICT_RULES, summoned_only=False, human_window=timedelta(days=7))),
+            f"Serwis przyjmuje odpowiedzi tylko {WITHIN} (7 dni). Odpowiedz w aplikacji serwisu, a potem zamknij sprawę tutaj.",
+        ),
+    ],
+)
+def test_a_refusal_reads_as_a_pole_would_write_it(what: str, polish: str) -> None:
+    assert refusal(POLISH, what) == polish
+
+
+def test_no_refusal_on_a_page_names_a_command() -> None:
+    assert [
+        following for following in (*REFUSALS, *REFUSALS.values()) if "social " in following or "--" in following
+    ] == []
+
+
+def test_a_refusal_in_nobodys_words_stays_as_it_is() -> None:
+    assert refusal(POLISH, "(#200) no") is None
+
+
+#: What the guard stops: nothing, a control character, too much, a link, data of somebody, an invitation, a verdict.
+STOPPED = ("", "a\x07b", "a" * 400, "https://example.test", "Proszę o DM na priv", "Reklamacja została uznana.")
+STOPPED += ("PESEL 44051401458", "anna@example.test", "tel. 601 234 567", "zamówienie 12345678", "4111 1111 1111 1111")
+
+
+def test_whatever_the_guard_stops_is_said() -> None:
+    rules = replace(registry.load("twitter").reply_rules, links_allowed=False)
+    stopped = {}
+    for text, sent_by in product((*STOPPED, f"{STOPPED[5]} {STOPPED[3]}"), SentBy):
+        problems = guard.check(text, rules=rules, sent_by=sent_by, formal=True, private_channel=False)
+        for problem in filter(lambda problem: problem.blocking, problems):
+            stopped[problem.message] = problem.code
+        if said := "; ".join(problem.message for problem in problems if problem.blocking):
+            assert told(POLISH, said) not in (None, said), said
+    assert set(stopped.values()) == set(ProblemCode)
+    assert (set(vocabulary.PERSONAL_DATA), set(vocabulary.LENGTH_UNIT)) == (set(DataKind), set(LengthUnit))
+    assert "zamówienia" in str(told(POLISH, next(said for said in stopped if "order number" in said)))
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS.values() if step.state in SHOWN], ids=lambda step: step.reason)

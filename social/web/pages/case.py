@@ -134,7 +134,11 @@ def correct(request: Request, case_id: RowId, posted: AgentPosts) -> Response:
 @router.post("/case/{case_id}/settle/{reply_id}")
 def settle(request: Request, case_id: RowId, reply_id: RowId, posted: AgentPosts) -> Response:
     desk = desk_of(request)
-    people.settle(desk.database, reply_id, sent=posted.text("sent") == "yes", user=posted.visitor.name, now=desk.now())
+    sent = posted.text("sent") == "yes"
+    try:
+        people.settle(desk.database, reply_id, sent=sent, user=posted.visitor.name, now=desk.now())
+    except Conflict as error:
+        return _page(request, case_id, posted.visitor, status=409, error=error)
     return RedirectResponse(f"/case/{case_id}?done=settled", status_code=303)
 
 
@@ -171,6 +175,7 @@ def _page(
         status=status,
         view=view,
         item=view.item,
+        newest_link=_newest_link(view),
         zone=desk.calendars[view.item.brand].timezone if view.item.brand in desk.calendars else visitor.words.zone,
         rules=context.rules,
         used=guard.length(draft, context.rules.length_unit),
@@ -187,6 +192,12 @@ def _page(
         sentiments=list(Sentiment),
         urgencies=list(Urgency),
     )
+
+
+def _newest_link(view: CaseView) -> str | None:
+    """Where to answer in the network's own app: the customer's last message that still stands."""
+    theirs = (entry for entry in reversed(view.thread) if entry.side is Side.CUSTOMER and entry.deleted_at is None)
+    return next((entry.permalink for entry in theirs if entry.permalink), view.item.permalink)
 
 
 def _seen(posted: Posted) -> Seen:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from social.domain.errors import NotFound
+from social.domain.errors import DyzurError, NotFound
 from social.reports import charts
 from social.reports.buckets import By
 from social.reports.formats import Format, csv, json, xlsx
@@ -33,11 +33,12 @@ DAYS = 7
 @router.get("/reports/sentiment")
 def show(request: Request, visitor: Viewer) -> Response:
     asked = _asked(request)
-    report, problem = None, ""
+    report: SentimentReport | None = None
+    problem: DyzurError | None = None
     try:
         report = _report(request, _query(request, asked))
     except (UnusableQuery, NotFound) as error:
-        problem = str(error)
+        problem = error
     language = visitor.words.language
     return page(
         request,
