@@ -55,8 +55,9 @@ def run_settings(
     """``judge`` and ``leases`` as in ``build.open_desk``: for those who try the daemon itself."""
     from social.cli.inspection import problems_in
     from social.engine import build, failpoints
-    from social.engine.schedule import PARTS, Daemon
+    from social.engine.schedule import Daemon
     from social.engine.watch import others
+    from social.store.control import PARTS
 
     if problems := problems_in(settings):  # a profile that a typo keeps unwatched would be a silent failure
         raise unusable(problems)
@@ -69,20 +70,22 @@ def run_settings(
     database = build.open_database(settings)
     try:
         build.prepare_database(database)
-        _say(f"Dyżur is opening. {_loading(settings)}")
-        judge = judge or build.load_judge(
-            settings
-        )  # before the clock: a simulated world starts when we are ready to watch it
+        parts = [part for part in PARTS if part in only] if only else PARTS
+        judges = "triage" in parts
+        _say(f"Dyżur is opening. {_loading(settings)}" if judges else "Dyżur is opening.")
+        # before the clock: a simulated world starts when we are ready to watch it
+        judge = judge or (build.load_judge(settings) if judges else build.rules_instead(settings))
         with _world(settings, database, seed) as world:
             zone = settings.brands[0].timezone
             logs.set_up(clock=world, zone=zone, level=level)
-            desk = build.open_desk(settings, database, world, judge=judge, leases=leases)
+            desk = build.open_desk(settings, database, world, judge=judge, leases=leases, parts=parts)
             logs.set_up(clock=world, zone=zone, level=level, secrets=_secrets(settings, database))
-            daemon = Daemon(desk, [part for part in only if part != WEB] if only else PARTS)
+            daemon = Daemon(desk, parts)
             pages = _web_server(desk, settings) if not only or WEB in only else None
             stop = _stop_by_signal()  # from the first thing on that has to be stopped in order
             address = _start_pages(pages, settings)
-            _banner(settings, database, desk.broken, str(desk.classifier.identity), world, command, address)
+            model = str(desk.classifier.identity) if judges else "none here: this one does not judge"
+            _banner(settings, database, desk.broken, model, world, command, address)
             for other in others(desk, name=daemon.name):
                 if database.dialect == "sqlite":
                     log.warning(

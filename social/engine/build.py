@@ -123,6 +123,14 @@ def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
         return rules_only(str(error), languages=languages, rules=rules), fallback
 
 
+def rules_instead(settings: Settings) -> tuple[Classifier, Classifier]:
+    """For a daemon that judges nothing, and only looks quickly at what is urgent by its words."""
+    from triage.load import rules_only
+
+    rules = rules_only("this daemon judges nothing", languages=_languages(settings), rules=open_rules(settings))
+    return rules, rules
+
+
 def _languages(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(language for brand in settings.brands for language in brand.languages))
 
@@ -135,11 +143,15 @@ def open_desk(
     judge: tuple[Classifier, Classifier] | None = None,
     only: Collection[str] | None = None,
     leases: Leases | None = None,
+    parts: Collection[str] = control.PARTS,
 ) -> Desk:
     """Everything open and ready to tick. A profile whose connector cannot be opened is left out with its reason; the
     others go on. ``only`` opens no more than these profiles, for a command beside the daemon, and leaves their modes as the
-    daemon has them; ``judge`` is used instead of the configured one. The database must be current."""
-    classifier, fallback = judge or load_judge(settings)  # first: what it refuses must leave nothing half open
+    daemon has them; ``judge`` is used instead of the configured one. ``parts`` are what the desk is opened for: only who
+    judges needs the model, and who does none of them (the pages alone) no network and no secret. The database must be
+    current."""
+    # first: what it refuses must leave nothing half open
+    classifier, fallback = judge or (load_judge(settings) if "triage" in parts else rules_instead(settings))
     now = world.now()
     with database.write() as session:
         profiles.synchronise(
@@ -158,7 +170,7 @@ def open_desk(
     live: dict[int, LiveProfile] = {}
     broken: dict[str, str] = {}
     for item in settings.profiles:
-        if only is not None and item.name not in only:
+        if not parts or (only is not None and item.name not in only):
             continue
         try:
             opened = _open_profile(settings, item, database, store, world)
@@ -182,8 +194,8 @@ def open_desk(
         batch=settings.triage.batch,
         leases=leases or Leases(),
         broken=broken,
-        on_call=open_on_call(settings, store) if only is None else None,
-        expects_model=settings.triage.backend is not TriageBackend.RULES,
+        on_call=open_on_call(settings, store) if only is None and parts else None,
+        expects_model="triage" in parts and settings.triage.backend is not TriageBackend.RULES,
         retention=retention_of(settings),
         copies=_copies(settings, database),
     )

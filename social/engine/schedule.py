@@ -22,10 +22,10 @@ from social.engine.claims import Claimed, due_now, next_due
 from social.engine.desk import Desk
 from social.engine.lanes import Lane, Listener
 from social.store import control, wakes
+from social.store.control import PARTS
 
 log = logging.getLogger("social.daemon")
 
-PARTS = ("poll", "triage", "respond")
 TICK_SECONDS = 0.5
 #: A lane that was not ticked for so many ticks works all the same: the scheduler goes by the machine's clock, which somebody
 #: may set back.
@@ -43,6 +43,8 @@ CLOSING_SECONDS = 1.0
 
 #: A part that fails, or hangs in one step, for so long is ill, and people are told.
 FAILS_SECONDS, HANGS_SECONDS = 180.0, 900.0
+#: A part that no daemon does for so long is told of: a new start takes less.
+ABSENT_SECONDS = 300.0
 #: What a step held when it failed nobody can claim before its lease ends (at most 40 minutes). Till then a tick that finds
 #: nothing to do is no sign of health.
 FORGOTTEN_AFTER_SECONDS = 3600.0
@@ -86,6 +88,7 @@ class Daemon:
         self._complaining = threading.Lock()
         self._failing: dict[str, _Failing] = {}  # by part: its lanes claim the same rows
         self._at_work: dict[str, float] = {}  # since when
+        self._absent: dict[str, float] = {}  # parts that nobody does, since when
         self._stopping = threading.Event()
         self._lanes: list[Lane] = []
         self._listener: Listener | None = None
@@ -111,7 +114,8 @@ class Daemon:
                 for lane in range(RINGING_LANES):
                     self._tick(f"ring-{lane + 1}", ringing.ring, seconds=max(1, tick_seconds), woken_by=wakes.RING)
                 self._tick("digest", digest.plan_due, seconds=5, once=True)
-        self._tick("look", self._look, seconds=60, once=True)
+        if self.parts:  # whoever only shows pages has nothing to look after
+            self._tick("look", self._look, seconds=60, once=True)
         self._tick("heartbeat", self._beat, seconds=10, once=True)
         desk.database.on_wake(self._wake)
         if desk.database.dialect == "postgresql":
@@ -161,14 +165,29 @@ class Daemon:
         now = clock.monotonic()
         return [name for name, since in self._at_work.copy().items() if now - since >= HANGS_SECONDS]
 
+    def absent(self) -> list[str]:
+        """Parts that no daemon on this database has done for a while: what they are for is not done at all."""
+        with self.desk.database.read() as session:
+            done = control.parts_done(session, at=clock.machine_now()).union(self.parts)
+        now = clock.monotonic()
+        self._absent = {part: self._absent.get(part, now) for part in PARTS if part not in done}
+        return [part for part, since in self._absent.items() if now - since >= ABSENT_SECONDS]
+
     def _back_up(self, desk: Desk, now: datetime) -> int:
         return upkeep.back_up(desk, now, stop=self._stopping.is_set)
 
     def _look(self, desk: Desk, now: datetime) -> int:
-        ills = self.ills()
-        found = watch.look_around(desk, now, daemon=f"{socket.gethostname()} ({','.join(self.parts)})", ills=ills)
+        ills, absent = self.ills(), self.absent()
+        found = watch.look_around(
+            desk,
+            now,
+            daemon=f"{socket.gethostname()} ({','.join(self.parts)})",
+            ills=ills,
+            absent=() if "respond" in self._absent else absent,  # who would ring? And whoever comes back rings too late
+            present=set(PARTS) - self._absent.keys(),
+        )
         fresh = any(clock.monotonic() - failing.last < FRESH_SECONDS for failing in self._failing.copy().values())
-        if desk.on_call is not None and desk.on_call.ping is not None and not ills and not fresh:
+        if desk.on_call is not None and desk.on_call.ping is not None and not (ills or fresh or absent):
             try:
                 desk.on_call.ping.send()
             except DyzurError as error:

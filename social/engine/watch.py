@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +36,9 @@ ASK_ACCESS_EVERY = timedelta(days=1)
 #: Causes within a daemon, which end when it does not find them any more; but not sooner than this, so that what comes and
 #: goes is one alert.
 _LASTING, LASTS_AT_LEAST = ("model", "daemon", "clock"), timedelta(hours=1)
+#: A part that no daemon does: of all of them, not of one, so that it rings once.
+_ABSENT = "absent"
+_NOT_DONE = {"poll": "no network is being read", "triage": "nothing that comes in is being judged"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +91,18 @@ def watch_over(desk: Desk, now: datetime) -> int:
     return len(rows)
 
 
-def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[str, str] | None = None) -> int:
-    """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemon itself. ``ills``:
-    what of ``daemon`` does not work, and why. Returns how many alerts are new."""
+def look_around(
+    desk: Desk,
+    now: datetime,
+    *,
+    daemon: str = "",
+    ills: Mapping[str, str] | None = None,
+    absent: Collection[str] = (),
+    present: Collection[str] = (),
+) -> int:
+    """Raise alerts of what breaks in silence: deadlines, networks, accesses, the model, and the daemons themselves. ``ills``:
+    what of ``daemon`` does not work, and why. ``absent``: parts that no daemon has done for a while; ``present``: those that
+    one does. Returns how many alerts are new."""
     removed.end_replies(desk.database, now, besides=desk.profiles)  # what was still on the wire when we started
     removed.show_unjudged(desk.database, now, besides=desk.profiles)
     behind = backlog.look(desk, now)
@@ -101,6 +113,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
             *_silent_profiles(session, desk, now),
             *_ending_accesses(session, desk, now),
             *_of_this_daemon(desk, daemon, ills or {}),
+            *_of_no_daemon(absent),
         ]
         known = _known(session)
     new = [cause for cause in found if (cause.kind, cause.subject) not in known]
@@ -113,6 +126,7 @@ def look_around(desk: Desk, now: datetime, *, daemon: str = "", ills: Mapping[st
         and (kind, subject) not in still
         and not now - LASTS_AT_LEAST < since <= now  # later than now: under a clock that was ahead
     ]
+    gone += [(_ABSENT, part) for part in present if (_ABSENT, part) in known]
     if new or gone:
         with desk.database.write() as session:
             for kind, subject in gone:
@@ -162,7 +176,7 @@ def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
 def _known(session: Session) -> dict[tuple[str, str], datetime]:
     """(kind, subject) -> since when."""
     columns = c(AlertRow)
-    kinds = ("deadline", "late-answer", "connector", "token", *_LASTING)
+    kinds = ("deadline", "late-answer", "connector", "token", _ABSENT, *_LASTING)
     rows = session.execute(select(columns.kind, columns.subject, columns.raised_at).where(columns.kind.in_(kinds)))
     return {(kind, subject): raised_at for kind, subject, raised_at in rows}
 
@@ -292,6 +306,17 @@ def _of_this_daemon(desk: Desk, daemon: str, ills: Mapping[str, str]) -> Iterato
         )
 
 
+def _of_no_daemon(absent: Collection[str]) -> Iterator[_Cause]:
+    """That nobody does ``respond`` can ring nobody; the dead man's switch notices, which is not told "all is well" then."""
+    for part in absent:
+        yield _Cause(
+            kind=_ABSENT,
+            subject=part,
+            message=f"{_NOT_DONE[part]}: no running daemon does {part}; start one (social run --only {part})",
+            urgency=Urgency.CRITICAL,
+        )
+
+
 def _span(length: timedelta) -> str:
     minutes = round(length.total_seconds() / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
@@ -310,7 +335,7 @@ def beat(desk: Desk, *, name: str, parts: str, started_at: datetime) -> None:
             parts=parts,
             started_at=started_at,
             at=clock.machine_now(),
-            model=str(desk.classifier.identity),
+            model=str(desk.classifier.identity) if "triage" in parts.split(",") else None,  # others judge nothing
         )
 
 

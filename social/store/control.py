@@ -16,6 +16,8 @@ from social.store.rows import c, upsert
 from social.store.session import machine_time_of
 from social.store.tables import ClockRow, ControlRow, DaemonRow
 
+#: What daemons do, each of them all of it or some. The pages are no part: they only show.
+PARTS = ("poll", "triage", "respond")
 #: A daemon whose heartbeat is older than this is not counted as running.
 HEARTBEAT_LIMIT = timedelta(seconds=30)
 
@@ -123,6 +125,11 @@ def running(session: Session, *, at: datetime) -> list[Daemon]:
         Daemon(name=row.name, parts=row.parts, started_at=row.started_at, beat_at=row.beat_at, model=row.model)
         for row in rows
     ]
+
+
+def parts_done(session: Session, *, at: datetime) -> frozenset[str]:
+    """Which of ``PARTS`` some running daemon does."""
+    return frozenset(PARTS) & {part for daemon in running(session, at=at) for part in daemon.parts.split(",")}
 
 
 def _shared(session: Session, at: datetime) -> datetime:

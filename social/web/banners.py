@@ -22,6 +22,7 @@ class Banners:
     paused_by: str
     dry_run: tuple[tuple[str, datetime | None], ...]  # (profile, since)
     no_daemon: bool
+    absent: tuple[str, ...]  # what no daemon does, where others do something
     rules_only: bool
     simulated: bool
 
@@ -31,6 +32,7 @@ def banners(desk: WebDesk) -> Banners:
     with desk.database.read() as session:
         paused = control.paused_since(session)
         daemons = control.running(session, at=clock.machine_now())
+        done = control.parts_done(session, at=clock.machine_now())
         rehearsing = session.execute(
             select(columns.name, columns.dry_run_since)
             .where(columns.mode == ProfileMode.DRY_RUN.value, columns.state == "active")
@@ -41,7 +43,8 @@ def banners(desk: WebDesk) -> Banners:
         paused_at=paused[0] if paused else None,
         paused_by=paused[1] if paused else "",
         dry_run=tuple((row.name, row.dry_run_since) for row in rehearsing),
-        no_daemon=not daemons,
+        no_daemon=not done,
+        absent=tuple(part for part in control.PARTS if part not in done) if done else (),
         rules_only=wanted and any((daemon.model or "").startswith("rules-only") for daemon in daemons),
         simulated=desk.settings.clock.mode is ClockMode.PACED,
     )

@@ -179,6 +179,11 @@ PERSONAL_DATA: Mapping[str, str] = {
     "phone number": "phone number",
     "order number": "order number",
 }
+ABSENT: Mapping[str, str] = {
+    "poll": "No network is being read.",
+    "triage": "Nothing that comes in is being judged.",
+    "respond": "Nothing is being sent, and nobody is rung.",
+}
 LENGTH_UNIT: Mapping[str, str] = {
     "characters": "characters",
     "graphemes": "characters",

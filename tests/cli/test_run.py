@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from connectors.simulated.process import find_running
+from social.cli.opening import free_port
+from social.domain.errors import ConfigurationError
 from social.store.session import Database
-from social.store.tables import EscalationRow, PostRow, ReplyRow
+from social.store.tables import AlertRow, EscalationRow, PostRow, ProfileRow, ReplyRow
 from tests.cli.conftest import Social as CalledHere
 from tests.cli.processes import SPEED, Shop, lines_of, social
 from tests.engine.looking import eventually, rows
@@ -154,6 +157,58 @@ def test_it_says_that_the_port_is_taken_and_leaves_nothing_behind(page: Shop) ->
     assert "write another port into every base_url" in said
     assert "Traceback" not in page.log
     assert find_running(page.state_file) is None
+
+
+def test_the_pages_alone_need_no_secret_of_a_network_and_take_no_profile_for_broken(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, free_port())
+    (tmp_path / "config.toml").write_text(REAL_SHOP, encoding="utf-8")
+    try:
+        process = shop.run("--only", "web")
+        shop.logs("The desk", "Stop with Ctrl-C")
+        address = re.search(r"The desk +(http://\S+)", shop.log)
+        assert address is not None
+        assert httpx.get(f"{address[1]}/healthz").text == "ok\n"
+        ready = httpx.get(f"{address[1]}/readyz").json()
+        assert ready["checks"]["daemon"] is False  # it reads, judges and sends nothing
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert "NOT WATCHED" not in shop.log and "stays off" not in shop.log
+        database = Database(f"sqlite:///{tmp_path}/var/dyzur.db")
+        assert [(row.name, row.last_error) for row in rows(database, ProfileRow)] == [("page", None)]
+        assert rows(database, AlertRow) == []
+        assert not (tmp_path / "var" / "dyzur.key").exists()
+        database.close()
+
+        assert shop.run("--only", "respond").wait(timeout=60) == ConfigurationError.exit_code  # who writes needs them
+        assert "kept-elsewhere" in shop.log
+    finally:
+        shop.close()
+
+
+#: A shop of the real world whose secrets are elsewhere.
+REAL_SHOP = """
+[notify]
+ping = "kept-elsewhere"
+
+[database]
+url = "sqlite:///var/dyzur.db"
+
+[[brands]]
+name = "Fikcja"
+languages = ["pl"]
+timezone = "Europe/Warsaw"
+[brands.hours]
+mon-fri = ["09:00-17:00"]
+
+[[profiles]]
+name = "page"
+brand = "Fikcja"
+connector = "facebook"
+credential = "kept-elsewhere"
+
+[connectors.facebook]
+base_url = "http://127.0.0.1:9/facebook"
+"""
 
 
 def test_it_refuses_a_part_that_does_not_exist(social: CalledHere, shop: Path) -> None:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from responders.snapshot import Timing
 from social.clock import PacedClock, RealClock, SteppedClock, machine_now
 from social.domain.assessment import RULES_ONLY, TextToAssess
 from social.domain.errors import ConfigurationError, Conflict, DyzurError, StoreError
 from social.domain.post import ProfileMode
-from social.engine import build
+from social.engine import build, watch
 from social.settings import Settings, parse_settings
 from social.store import control, profiles
 from social.store.session import Database
@@ -214,6 +215,37 @@ def test_it_leaves_a_broken_profile_out_with_its_reason_and_opens_the_others(
         assert page.last_error is None
         assert other.last_error == desk.broken["other-page"]
         assert "canary" not in caplog.text
+    finally:
+        for live in desk.profiles.values():
+            live.connector.close()
+
+
+def test_the_pages_alone_open_no_network_no_model_and_no_secret(database: Database, home: Path) -> None:
+    wanted = settings(home, text=f'[notify]\nping = "not-there"\n{SHOP}')
+    with pytest.raises(ConfigurationError, match="not-there"):
+        build.open_desk(wanted, database, SteppedClock(START), parts=["respond"])
+    with database.write() as session:
+        for row in session.execute(select(ProfileRow)).scalars():
+            row.last_error = None
+    desk = build.open_desk(wanted, database, SteppedClock(START), parts=())
+    assert (desk.profiles, desk.broken, desk.on_call, desk.expects_model) == ({}, {}, None, False)
+    assert [row.last_error for row in rows(database, ProfileRow)] == [None, None]
+    desk.close()
+
+
+@pytest.mark.parametrize("parts", [("poll",), ("respond",), ("poll", "respond")])
+def test_who_judges_nothing_loads_no_model_and_complains_of_none(
+    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(build, "load_judge", lambda settings: pytest.fail("loaded"))
+    text = SHOP.replace('backend = "rules"', 'backend = "onnxruntime"')
+    desk = build.open_desk(settings(home, text=text), database, SteppedClock(START), parts=parts)
+    try:
+        assert [live.name for live in desk.profiles.values()] == ["page"]
+        assert watch.look_around(desk, START) == 1  # of the profile that cannot be opened
+        watch.beat(desk, name="here:1", parts=",".join(parts), started_at=START)
+        with database.read() as session:
+            assert [daemon.model for daemon in control.running(session, at=machine_now())] == [None]
     finally:
         for live in desk.profiles.values():
             live.connector.close()

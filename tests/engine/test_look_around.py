@@ -19,6 +19,7 @@ from social.engine.desk import Desk
 from social.engine.schedule import Daemon, run_stepped
 from social.notifiers.ping import Ping
 from social.ports import Inspection
+from social.store import control
 from social.store.rows import c
 from social.store.session import Database
 from social.store.tables import AlertRow, ProfileRow
@@ -310,6 +311,81 @@ def test_a_server_that_answers_again_ends_the_illness_at_once(
     assert daemon.ills() == {}
 
 
+# --- a part that nobody does --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def minutes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """``minutes(6)``: so long after the start, by the clock that no one sets."""
+    begun = time.monotonic()
+
+    def pass_(minutes: float) -> None:
+        monkeypatch.setattr(clocks, "monotonic", lambda: begun + 60 * minutes)
+
+    return pass_
+
+
+def elsewhere(database: Database, parts: str) -> None:
+    """A daemon of another machine, alive."""
+    with database.write() as session:
+        control.beat(session, name="there:1", parts=parts, started_at=NOON, at=machine_now(), model=None)
+
+
+def look(daemon: Daemon) -> None:
+    daemon._look(daemon.desk, daemon.desk.now())
+
+
+def test_a_part_that_no_daemon_does_is_told_once_until_somebody_does_it(
+    database: Database, minutes: Callable[[float], None]
+) -> None:
+    one, other = (a_daemon(database, FakeConnector(), ["respond"]) for _ in range(2))
+    look(one)
+    minutes(4)
+    look(one)
+    assert told(database) == []  # a new start takes as long
+    minutes(6)
+    look(one)
+    look(other)
+    assert told(database) == [("absent", "critical"), ("absent", "critical")]
+    texts = sorted(alert.message for alert in alerts(database))
+    assert texts == [
+        "no network is being read: no running daemon does poll; start one (social run --only poll)",
+        "nothing that comes in is being judged: no running daemon does triage; start one (social run --only triage)",
+    ]
+
+    elsewhere(database, "poll")
+    look(other)  # whoever sees it
+    assert [alert.subject for alert in alerts(database)] == ["triage"]
+    elsewhere(database, "poll,triage,respond")
+    look(one)
+    assert told(database) == []
+    minutes(20)
+    elsewhere(database, "")  # pages alone do none of it
+    look(one)
+    assert told(database) == []  # anew from the start
+    minutes(26)
+    look(one)
+    assert told(database) == [("absent", "critical"), ("absent", "critical")]
+
+
+def test_where_nobody_rings_nothing_is_raised_and_the_dead_mans_switch_is_not_asked(
+    database: Database, minutes: Callable[[float], None]
+) -> None:
+    """An alert that waits for somebody to ring would ring when all is well again."""
+    visits = Visits()
+    with web_server(visits) as port:
+        daemon = a_daemon(database, FakeConnector(), ["poll", "triage"])
+        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=Ping(f"http://{HOST}:{port}/check", Drawer()))
+        look(daemon)
+        assert len(visits.paths) == 1
+        minutes(6)
+        look(daemon)
+        assert (len(visits.paths), told(database)) == (1, [])
+        elsewhere(database, "respond")
+        look(daemon)
+        assert len(visits.paths) == 2
+
+
 # --- the dead man's switch ----------------------------------------------------------------------------------------------
 
 
@@ -318,17 +394,15 @@ def test_the_dead_mans_switch_is_asked_only_while_all_is_well(
     database: Database, connector: Callable[[], FakeConnector], asked: bool
 ) -> None:
     visits = Visits()
+    daemon = a_daemon(database, connector(), ["poll"])
+    daemon.start()
+    try:
+        eventually(lambda: daemon._failing or (daemon.desk.profiles and _polled(database)), what="the first poll")
+    finally:
+        daemon.stop()  # so that none of its own looks comes in between
     with web_server(visits) as port:
-        daemon = a_daemon(database, connector(), ["poll"])
-        ping = Ping(f"http://{HOST}:{port}/check", Drawer())
-        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=ping)
-        daemon.start()
-        try:
-            eventually(lambda: daemon._failing or (daemon.desk.profiles and _polled(database)), what="the first poll")
-            visits.paths.clear()
-            daemon._look(daemon.desk, clocks.machine_now())
-        finally:
-            daemon.stop()
+        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=Ping(f"http://{HOST}:{port}/check", Drawer()))
+        look(daemon)
 
     assert bool(visits.paths) is asked
 

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from social.clock import machine_now
 from social.domain.assessment import Flag, Head, Sentiment, Urgency
 from social.domain.post import ProfileMode
 from social.store import control, profiles
 from social.store.tables import ReplyRow
+from social.web import vocabulary
 from tests.cast import ANNA, PIOTR, PROFILE, at
 from tests.factories import assessment, case, judged, planned, post, profile, remembered
 from tests.web.conftest import NOW, Browser, Shop
@@ -148,6 +150,30 @@ def test_a_dry_run_a_pause_and_a_missing_daemon_stand_on_every_page(shop: Shop) 
     assert "Dry-run on rehearsing since Mon 16 Nov, 12:00" in words
     assert "All sending is paused since Fri 20 Nov, 10:35 by marek." in words
     assert "No daemon is running" in words
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([""], ["No daemon is running"]),
+        (
+            ["", "respond,triage"],
+            ["No network is being read. No daemon does this part; start one: social run --only poll"],
+        ),
+        (["poll"], ["Nothing that comes in is being judged.", "Nothing is being sent, and nobody is rung."]),
+        (["poll", "respond", "triage"], []),
+    ],
+)
+def test_a_part_that_nobody_does_stands_on_every_page(shop: Shop, parts: list[str], said: list[str]) -> None:
+    with shop.database.write() as session:
+        for number, done in enumerate(parts):
+            control.beat(session, name=f"here:{number}", parts=done, started_at=NOW, at=machine_now(), model=None)
+    words = shop.browser().get("/health").words
+    known = ("No daemon is running", *vocabulary.ABSENT.values())
+    assert [sentence for sentence in known if sentence in words] == [
+        sentence for sentence in known if any(each.startswith(sentence) for each in said)
+    ]
+    assert all(each in words for each in said)
 
 
 def test_an_unknown_reply_is_shown_above_everything(shop: Shop) -> None:

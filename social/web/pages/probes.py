@@ -41,13 +41,13 @@ def alive() -> Response:
 
 @router.get("/readyz")
 def ready(request: Request) -> Response:
-    """200 where the database has our form, a daemon lives and every profile is read in time; else 503. The answer names
-    what is not so, never a customer, a text or an error's words."""
+    """200 where the database has our form, daemons read, judge and send, and every profile is read in time; else 503. The
+    answer names what is not so, never a customer, a text or an error's words."""
     desk = desk_of(request)
     try:
         with desk.database.read() as session:
             found = of_profiles(session, now=desk.now())
-            daemon = bool(control.running(session, at=clock.machine_now()))
+            daemon = control.parts_done(session, at=clock.machine_now()) == set(control.PARTS)
             paused = control.paused_since(session) is not None
         checks = {"database": schema.status(desk.database).up_to_date, "daemon": daemon}
     except DyzurError:
@@ -85,8 +85,13 @@ class _Numbers:
             yield from _queue(session)
             yield from _replies(session, now)
             daemons = control.running(session, at=clock.machine_now())
+            done = control.parts_done(session, at=clock.machine_now())
             paused = control.paused_since(session) is not None
         yield GaugeMetricFamily("dyzur_daemons", "Daemons with a fresh heartbeat.", value=len(daemons))
+        parts = GaugeMetricFamily("dyzur_part_running", "1 where some daemon does this part.", labels=["part"])
+        for part in control.PARTS:
+            parts.add_metric([part], int(part in done))
+        yield parts
         yield GaugeMetricFamily("dyzur_paused", "1 while all sending is paused.", value=int(paused))
 
 
