@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from social.domain.assessment import Urgency
 from social.domain.escalation import WAITING_STATES, EscalationState
+from social.domain.reply import ReplyState
 from social.domain.rota import AlertFacts, Told
 from social.engine.desk import Desk
 from social.engine.on_call import OnCall
@@ -24,6 +25,7 @@ from social.store.tables import (
     NotificationRow,
     PostRow,
     ProfileRow,
+    ReplyRow,
     UserRow,
 )
 
@@ -51,6 +53,10 @@ def facts_of(session: Session, alert: AlertRow) -> AlertFacts:
 
 def ended(session: Session, alert: AlertRow) -> str:
     """Why nobody has to be told of it, not even who was to be; empty while somebody has."""
+    if alert.kind == UNKNOWN:
+        reply = session.get(ReplyRow, int(alert.subject))
+        if reply is not None and reply.state != ReplyState.UNKNOWN.value:
+            return f"reply {reply.id} is {reply.state}"  # it showed by itself, or somebody looked
     case = _case(session, alert)
     if alert.incident_id is not None and case is not None:
         return _why_incident_is_over(session, alert)

@@ -22,7 +22,7 @@ from social.engine.rules import open_rules
 from social.ports import Classifier, Clock, Connector, ConnectorContext, CredentialStore
 from social.secrets import EncryptedCredentials
 from social.settings import ClockMode, ProfileSettings, Settings, TriageBackend, require_loopback
-from social.store import control, credentials, profiles, retention, schema
+from social.store import ahead, control, credentials, profiles, retention, schema
 from social.store.session import Database
 from triage.rules import RuleBook
 
@@ -163,6 +163,10 @@ def open_desk(
             now=now,
             change_modes=only is None,
         )
+        if only is None and (late := ahead.pull_back(session, now)):
+            log.warning(
+                "%d times in the database lay ahead of this clock, which one before it was; they are set to now", late
+            )
     if only is None:  # the daemon that a command runs beside may still have the profile open
         removed.end_replies(database, now)
         removed.show_unjudged(database, now)

@@ -14,6 +14,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlmodel import Session
@@ -620,8 +621,13 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
 
     def keep(session: Session) -> None:
         locks.hold_conversations(session, [work.conversation_id])
-        recorded = outbox.settle_sent(
-            session, work.id, external_id=receipt.native_id, permalink=receipt.permalink, at=at, now=now
+        recorded = outbox.settle_public(
+            session,
+            session.get_one(ReplyRow, work.id),
+            external_id=receipt.native_id,
+            permalink=receipt.permalink,
+            at=at,
+            now=now,
         )
         conversation = session.get(ConversationRow, work.conversation_id)
         if recorded and conversation is not None and not work.robot:
@@ -674,7 +680,9 @@ def _apply(
 
     def move(session: Session) -> None:
         locks.hold_conversations(session, [work.conversation_id])
-        values = {"due_at": due_at} if due_at is not None else {}
+        values: dict[str, Any] = {"due_at": due_at} if due_at is not None else {}
+        if state is ReplyState.SENDING and step.state is ReplyState.PLANNED:
+            values["attempts"] = 0  # those of the look-up, which has come to its end
         if not outbox.change_state(session, work.id, state, step.state, token=token, reason=step.reason, **values):
             return
         if state is ReplyState.SENDING and step.state in (ReplyState.PLANNED, ReplyState.REFUSED):

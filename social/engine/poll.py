@@ -39,6 +39,8 @@ THREADS_REMEMBERED = 10_000
 #: minutes, which is soon enough for the hour.
 RETRY_UNREACHABLE, RETRY_AT_MOST = timedelta(seconds=3), timedelta(minutes=10)
 RETRY_CREDENTIALS = timedelta(minutes=15)
+#: A profile that is not read for so long is silent: shorter troubles of a network mend themselves.
+SILENT_AFTER = timedelta(minutes=30)
 #: The second look alone fails: when it comes again, and after how long people are told.
 RETRY_LOOK, LOOK_FAILS = timedelta(minutes=2), timedelta(minutes=30)
 
@@ -59,7 +61,10 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
         wait = profiles.paused_until(session, profile.id, budgets.POLLING, now=now)
     if wait is not None:
         with desk.database.write() as session:
-            finish(session, claimed, profile.id, due_at=wait)
+            mine = finish(session, claimed, profile.id, due_at=wait)
+            if mine and wait - (profile.last_polled_at or now) > SILENT_AFTER:
+                # whichever request met the limit: customers who write meanwhile are not read, and people must hear of it
+                profiles.record_error(session, profile.id, f"its network is asked again only at {_utc(wait)}", now=now)
         return 0
     turn = _Turn()
     try:
@@ -152,7 +157,8 @@ def _finish_turn(
         last_error=None,
     )
     budgets.keep_quota(desk, live, session, now)
-    if profile.last_error is not None:
+    # whoever raised it, and since when: an alert that stays hides the next one
+    if alerts.is_known(session, kind="connector", subject=profile.name):
         alerts.settle(session, kind="connector", subject=profile.name)
     _tell_of_unread(session, profile, page, now)
 
@@ -350,6 +356,10 @@ def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError,
             alerts.raise_once(
                 session, kind="connector", subject=profile.name, message=str(error), now=now, profile_id=profile.id
             )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _pause_after(name: str, failures: int) -> timedelta:

@@ -17,6 +17,7 @@ from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import alerts, backlog, budgets, deliver, removed
 from social.engine.desk import Desk
+from social.engine.poll import SILENT_AFTER
 from social.store import control, profiles
 from social.store.rows import active, c
 from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
@@ -27,8 +28,8 @@ log = logging.getLogger("social.watch")
 WARN_OWNER_AFTER = timedelta(minutes=50)
 #: A formal complaint without an answer rings so long before its deadline.
 DEADLINE_NEAR = timedelta(hours=24)
-#: A profile whose polls fail for so long is silent: shorter troubles of a network mend themselves.
-SILENT_AFTER = timedelta(minutes=30)
+#: A profile that this daemon cannot open, and that nobody else has read when it was due, for so long.
+NOBODY_READS = timedelta(minutes=5)
 #: An access that ends so soon is told of.
 TOKEN_NEAR = timedelta(days=7)
 ASK_ACCESS_EVERY = timedelta(days=1)
@@ -236,14 +237,16 @@ def _late_answers(session: Session, desk: Desk, now: datetime) -> Iterator[_Caus
 
 
 def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_Cause]:
-    """Also those that could not be opened at the start. A poll that succeeds settles the alert."""
+    """Also those that could not be opened at the start, unless another daemon reads them. A poll that succeeds settles the
+    alert."""
     columns = c(ProfileRow)
     failing = or_(columns.last_polled_at.is_(None), columns.last_polled_at <= now - SILENT_AFTER)
     rows = session.execute(
         select(columns.id, columns.name, columns.brand_id, columns.last_error).where(
             columns.state == "active",
             or_(
-                columns.name.in_(desk.broken), columns.id.in_(desk.profiles) & columns.last_error.is_not(None) & failing
+                columns.name.in_(desk.broken) & (columns.due_at <= now - NOBODY_READS),
+                columns.id.in_(desk.profiles) & columns.last_error.is_not(None) & failing,
             ),
         )
     )

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from social.domain.assessment import Urgency
 from social.domain.post import Author, FetchedPost, Gone, Quarantined
-from social.domain.reply import ReplyState, SentBy
+from social.domain.reply import SentBy
 from social.store import escalations, locks, outbox, threads, tombstones, wakes
 from social.store.journal import NETWORK_APP, ROBOT, note
 from social.store.mapping import Profile, native_names, post_values
@@ -406,19 +406,9 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now:
     assert row.id is not None
     conversation = session.get(ConversationRow, row.conversation_id)
     assert conversation is not None
-    if row.state == ReplyState.PLANNED.value:  # the look-up said "surely absent" and erred: it must not go out again
-        outbox.change_state(session, row.id, ReplyState.PLANNED, ReplyState.SENDING)
-        if row.sent_by == SentBy.ROBOT.value:
-            outbox.take_cap(session, row, at=post.created_at)
-    if not outbox.settle_sent(
-        session, row.id, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
-    ):
-        row.external_id, row.permalink = post.native_id, post.permalink
-        session.add(row)
-        # it was called absent, given up, and is public all the same: that was this conversation's automatic text
-        if row.sent_by == SentBy.ROBOT.value and row.state != ReplyState.SENT.value:
-            latest = max(filter(None, (conversation.last_automated_at, post.created_at)))
-            outbox.take_cap(session, row, at=latest)
+    outbox.settle_public(
+        session, row, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
+    )
     if row.sent_by == SentBy.PERSON.value:
         # whoever delivers it comes too late to end the case
         record_person_answer(

@@ -23,7 +23,7 @@ from social.domain.errors import (
 from social.domain.hours import BusinessCalendar, parse_weekly
 from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
 from social.domain.reply import Receipt, ReplyKind, SentBy
-from social.engine import line, people
+from social.engine import line, people, ringing
 from social.engine.claims import MAXIMUM_ATTEMPTS
 from social.engine.desk import Leases
 from social.engine.schedule import run_stepped
@@ -33,6 +33,7 @@ from social.store.session import Database
 from social.store.tables import BudgetRow, ConversationRow, ReplyRow
 from tests.cast import HANNA, MAREK, PIOTR, WARSAW, at
 from tests.engine.looking import rows
+from tests.engine.on_call import FakeNotifier, on_call
 from tests.engine.one_text import ASKED, DUE, WORDS, Told
 from tests.factories import case, desk_for, planned, post, profile, remembered, row_of
 from tests.fakes import FAKE_RULES, FakeClassifier, FakeConnector
@@ -619,6 +620,28 @@ def test_it_gives_up_looking_after_an_hour_and_asks_people_once(told: Told, netw
     assert told.cap == DUE  # perhaps the customer read it: no second text
 
 
+@pytest.mark.parametrize("by", [SentBy.ROBOT, SentBy.PERSON])
+def test_look_ups_that_fail_do_not_count_against_the_text(told: Told, network: FakeConnector, by: SentBy) -> None:
+    """A network is ill for a minute, in which a text is sent and looked up again and again."""
+    reply_id = told.reply_id
+    if by is SentBy.PERSON:
+        told.clock.advance_to(DUE)
+        answer = people.answer(told.database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=told.clock.now())
+        reply_id = answer.reply_id
+    network.fails("reply", Uncertain("503.", over=True))
+    network.fails("find_own_reply", Unreachable("no answer."), times=6)
+    told.deliver()
+    for _ in range(15):
+        leases_run_out(told.database)
+        line.send_out(told.desk, told.clock.now())
+        told.clock.advance(timedelta(minutes=1))
+
+    assert network.calls.count("find_own_reply") == 7
+    assert row_of(told.database, ReplyRow, reply_id)["state"] == "sent"
+    assert len(network.public_replies) == 1
+    assert "broke" not in told.note
+
+
 def test_it_settles_an_unknown_by_itself_when_the_reply_shows_after_all(told: Told, network: FakeConnector) -> None:
     network.lookup_blind = True
     network.fails("reply", Uncertain("time-out."), after_effect=True)
@@ -630,6 +653,22 @@ def test_it_settles_an_unknown_by_itself_when_the_reply_shows_after_all(told: To
 
     assert (told.reply["state"], told.reply["external_id"]) == ("sent", network.public_replies[0].native_id)
     assert case_of(told.database).state == "open"  # it was the robot's, so a person still answers
+
+
+def test_nobody_else_is_rung_for_an_unknown_that_showed_by_itself(told: Told, network: FakeConnector) -> None:
+    told.desk.on_call = on_call(mail := FakeNotifier(told.clock))
+    network.lookup_blind = True
+    network.fails("reply", Uncertain("time-out."), after_effect=True)
+    told.deliver()
+    leases_run_out(told.database)
+    assert told.deliver()["state"] == "unknown"
+    ringing.ring(told.desk, told.clock.now())
+    assert len(mail.arrived) == 1
+
+    run_stepped(told.desk, told.clock, until=at("2026-11-20 12:00"))  # nobody takes the case
+
+    assert told.reply["state"] == "sent"
+    assert len([body for body in mail.bodies if f"settle {told.reply_id}" in body]) == 1
 
 
 @pytest.mark.parametrize("seen", [True, False])
@@ -677,6 +716,46 @@ def test_it_records_an_outcome_once_when_two_learn_it(
     assert told.deliver()["state"] == "sent"
     assert len(network.public_replies) == 1
     assert alerts(database) == []
+
+
+class Hides(SlowToAnswer):
+    """It takes long, and does not list the text at first."""
+
+    hidden = True
+
+    def find_own_reply(self, ref: PostRef, text: str, *, key: str) -> Receipt | None:
+        found = super().find_own_reply(ref, text, key=key)
+        return None if self.hidden else found
+
+
+@pytest.mark.parametrize("by", [SentBy.ROBOT, SentBy.PERSON])
+def test_a_receipt_outweighs_a_look_up_that_saw_nothing(
+    database: Database, new_database: Callable[[], Database], clock: SteppedClock, by: SentBy
+) -> None:
+    network = Hides(clock)
+    told = Told(database, clock, network)
+    other = desk_for(new_database(), clock, network)
+    if by is SentBy.PERSON:
+        clock.advance_to(DUE)
+        people.answer(database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=clock.now())
+    kinds: list[str] = []
+
+    def look_up() -> None:
+        leases_run_out(database)
+        assert line.send_out(other, clock.now())
+        kinds.extend(row.state for row in rows(database, ReplyRow) if row.sent_by == by)
+
+    network.meanwhile = look_up
+    told.deliver()
+    assert kinds == ["planned"]  # "surely absent"
+    assert [row.state for row in rows(database, ReplyRow) if row.sent_by == by] == ["sent"]
+    assert told.cap == (DUE if by is SentBy.ROBOT else None)
+    for _ in range(30):
+        leases_run_out(database)
+        clock.advance(timedelta(minutes=2))
+        line.send_out(other, clock.now())
+    assert network.calls.count("reply") == 1
+    assert case_of(database).state == ("open" if by is SentBy.ROBOT else "answered")
 
 
 # --- what breaks every time -------------------------------------------------------------------------------------------

@@ -8,17 +8,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from social import clock as clocks
 from social.clock import RealClock, SteppedClock, machine_now
 from social.domain.assessment import RULES_ONLY, ModelIdentity
-from social.domain.errors import Unreachable
-from social.engine import people, watch
+from social.domain.errors import CredentialsExpired, RateLimited, Unreachable
+from social.engine import alerts as engine_alerts
+from social.engine import budgets, line, people, watch
 from social.engine.desk import Desk
 from social.engine.schedule import Daemon, run_stepped
 from social.notifiers.ping import Ping
-from social.ports import Inspection
+from social.ports import Inspection, Quota
 from social.store import control
 from social.store.rows import c
 from social.store.session import Database
@@ -124,12 +125,91 @@ def test_a_network_that_stays_silent_for_half_an_hour_rings_once_and_again_the_n
     assert told(database) == []
 
 
+def of_today(network: Inspected, clock: SteppedClock, desk: Desk) -> None:
+    """The last good answer says that nothing is left for today."""
+    network.quotas = (Quota(scope="day", stops="read", remaining=0, limit=9, resets_at=NOON + timedelta(hours=8)),)
+
+
+def of_a_look_up(network: Inspected, clock: SteppedClock, desk: Desk) -> None:
+    """Not a poll was told, but whoever looked at a thread."""
+    (live,) = desk.profiles.values()
+    error = RateLimited("enough for today.", until=NOON + timedelta(hours=8), scope="all")
+    with desk.database.write() as session:
+        budgets.keep_pause(session, live.id, error, clock.now())
+
+
+@pytest.mark.parametrize("limited", [of_today, of_a_look_up])
+def test_people_hear_of_a_limit_that_keeps_a_profile_unread_whoever_was_told_of_it(
+    database: Database,
+    desk: Desk,
+    clock: SteppedClock,
+    network: Inspected,
+    limited: Callable[[Inspected, SteppedClock, Desk], None],
+) -> None:
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=1))
+    limited(network, clock, desk)
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=25))
+    assert told(database) == []
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=50))
+
+    (alert,) = alerts(database)
+    assert (alert.kind, alert.subject) == ("connector", next(iter(desk.profiles.values())).name)
+    assert alert.message.endswith("its network is asked again only at 2026-11-20 19:00 UTC")
+    network.quotas = ()
+    run_stepped(desk, clock, until=NOON + timedelta(hours=8, minutes=10))
+    assert told(database) == []
+
+
+def test_a_limit_of_minutes_rings_nobody(
+    database: Database, desk: Desk, clock: SteppedClock, network: Inspected
+) -> None:
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=1))
+    network.quotas = (
+        Quota(scope="minute", stops="read", remaining=0, limit=9, resets_at=NOON + timedelta(minutes=16)),
+    )
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=15))
+    assert [row.last_error for row in rows(database, ProfileRow)] == [None]
+
+
+def test_a_profile_that_one_machine_cannot_open_and_another_reads_rings_nobody(
+    database: Database, desk: Desk, clock: SteppedClock, network: Inspected, new_database: Callable[[], Database]
+) -> None:
+    (live,) = desk.profiles.values()
+    lacks_a_file = replace(
+        desk, database=new_database(), profiles={}, broken={live.name: "its credential was not found."}
+    )
+    for _ in range(20):
+        line.take_in(desk, clock.now())
+        watch.look_around(lacks_a_file, clock.now(), daemon=HOST_B)
+        watch.look_around(desk, clock.now(), daemon=HOST_A)
+        assert told(database) == []
+        clock.advance(timedelta(minutes=1))
+
+
+def test_an_alert_that_was_raised_while_a_poll_was_under_way_does_not_hide_the_next_one(
+    database: Database, desk: Desk, clock: SteppedClock, network: Inspected
+) -> None:
+    (live,) = desk.profiles.values()
+    with database.write() as session:  # by a text that met the end of the access, while the poll was asking
+        engine_alerts.raise_once(session, kind="connector", subject=live.name, message="no access", now=NOON)
+    line.take_in(desk, clock.now())
+    assert told(database) == []
+    clock.advance(timedelta(minutes=5))
+    network.fails("fetch", CredentialsExpired("the access ended."))
+    line.take_in(desk, clock.now())
+    assert [alert.message for alert in alerts(database)] == ["the access ended."]
+
+
 def test_a_profile_that_could_not_be_opened_rings(database: Database, desk: Desk) -> None:
     profile(database, "fikcja-second")
     desk.broken = {"fikcja-second": "its credential was not found."}
 
-    watch.look_around(desk, NOON)
-    watch.look_around(desk, NOON + timedelta(minutes=10))
+    with database.read() as session:
+        (due_at,) = session.execute(select(c(ProfileRow).due_at).where(c(ProfileRow).name == "fikcja-second")).one()
+    watch.look_around(desk, due_at + timedelta(minutes=4))
+    assert told(database) == []  # perhaps another machine can
+    watch.look_around(desk, due_at + timedelta(minutes=5))
+    watch.look_around(desk, due_at + timedelta(minutes=10))
 
     (alert,) = alerts(database)
     assert (alert.kind, alert.subject) == ("connector", "fikcja-second")

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from social.clock import SteppedClock
 from social.domain.assessment import Flag, Urgency
-from social.domain.errors import RefusalReason, Refused, Uncertain, Unreachable
+from social.domain.errors import CredentialsExpired, RefusalReason, Refused, Uncertain, Unreachable
 from social.domain.post import ProfileMode
 from social.domain.rota import Rota, Shift
 from social.engine import alerts, people, ringing
@@ -19,7 +20,7 @@ from social.notifiers.smtp import NONE, SmtpNotifier
 from social.ports import Message
 from social.store import incidents
 from social.store.session import Database
-from social.store.tables import AlertRow, EventRow, NotificationRow
+from social.store.tables import AlertRow, EventRow, NotificationRow, ProfileRow
 from tests.cast import BRAND, HANNA, MAREK, OFFICE, PIOTR, PROFILE, at
 from tests.engine.looking import rows
 from tests.engine.on_call import ADDRESS, QUIET, FakeNotifier, on_call
@@ -573,12 +574,10 @@ def test_an_unknown_reply_is_told_with_what_to_do(desk: Desk, clock: SteppedCloc
 
 
 @pytest.mark.parametrize("start", ["2026-11-20 15:00"])
-def test_what_has_no_case_is_told_too(desk: Desk, clock: SteppedClock, mail: FakeNotifier) -> None:
-    (live,) = desk.profiles.values()
-    with desk.database.write() as session:
-        alerts.raise_once(
-            session, kind="connector", subject=PROFILE, message="the token is dead", now=clock.now(), profile_id=live.id
-        )
+def test_what_has_no_case_is_told_too(
+    desk: Desk, clock: SteppedClock, network: FakeConnector, mail: FakeNotifier
+) -> None:
+    network.fails("fetch", CredentialsExpired("the token is dead"), times=9)
 
     run(desk, clock, at("2026-11-20 15:20"))
 
@@ -588,16 +587,14 @@ def test_what_has_no_case_is_told_too(desk: Desk, clock: SteppedClock, mail: Fak
 
 
 @pytest.mark.parametrize("start", ["2026-11-20 15:00"])
-def test_a_cause_that_is_gone_reaches_nobody_else(desk: Desk, clock: SteppedClock, mail: FakeNotifier) -> None:
+def test_a_cause_that_is_gone_reaches_nobody_else(
+    desk: Desk, clock: SteppedClock, network: FakeConnector, mail: FakeNotifier
+) -> None:
     mail.fails(DOWN, times=3)
-    (live,) = desk.profiles.values()
-    with desk.database.write() as session:
-        alerts.raise_once(
-            session, kind="connector", subject=PROFILE, message="silent", now=clock.now(), profile_id=live.id
-        )
+    network.fails("fetch", CredentialsExpired("the token is dead"))
     run(desk, clock, at("2026-11-20 15:00"))
-    with desk.database.write() as session:
-        alerts.settle(session, kind="connector", subject=PROFILE)
+    with desk.database.write() as session:  # a new token: it is read at once
+        session.execute(update(ProfileRow).values(due_at=clock.now()))
 
     run(desk, clock, at("2026-11-20 15:40"))
 

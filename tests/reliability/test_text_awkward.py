@@ -94,14 +94,15 @@ def test_a_post_never_takes_long_to_judge(name: str) -> None:
     judge = rules_only("no model here", languages=("pl", "en"))
     judge.assess([TextToAssess(text="Gdzie paczka?")])  # what is loaded once is not the post's
 
-    begun = time.process_time()
-    (found,) = judge.assess([TextToAssess(text=AWKWARD[name])])
-    guard.check(AWKWARD[name][:8_000], rules=FAKE_RULES, sent_by=SentBy.PERSON, formal=True, private_channel=False)
-    find_personal_data(AWKWARD[name])
-    cost = time.process_time() - begun
+    def cost() -> float:
+        begun = time.thread_time()  # what else this machine, or this process, does is not the post's
+        (found,) = judge.assess([TextToAssess(text=AWKWARD[name])])
+        guard.check(AWKWARD[name][:8_000], rules=FAKE_RULES, sent_by=SentBy.PERSON, formal=True, private_channel=False)
+        find_personal_data(AWKWARD[name])
+        assert found.needs_reply is not None
+        return time.thread_time() - begun
 
-    assert found.needs_reply is not None
-    assert cost < COST
+    assert min(cost() for _ in range(3)) < COST
 
 
 # --- any text at all ---------------------------------------------------------------------------------------------------
