@@ -621,16 +621,11 @@ def _sent(desk: Desk, live: LiveProfile, work: _Work, receipt: Receipt, now: dat
 
     def keep(session: Session) -> None:
         locks.hold_conversations(session, [work.conversation_id])
-        recorded = outbox.settle_public(
-            session,
-            session.get_one(ReplyRow, work.id),
-            external_id=receipt.native_id,
-            permalink=receipt.permalink,
-            at=at,
-            now=now,
-        )
+        row = session.get_one(ReplyRow, work.id)
+        known = row.state == ReplyState.SENT.value
+        outbox.settle_public(session, row, external_id=receipt.native_id, permalink=receipt.permalink, at=at, now=now)
         conversation = session.get(ConversationRow, work.conversation_id)
-        if recorded and conversation is not None and not work.robot:
+        if not known and conversation is not None and not work.robot:  # also where it was given up: the customer has it
             # an answer stops the clock of what the customer had written when it was planned
             posts.record_person_answer(
                 session, conversation, at=at, now=now, natively=False, actor="outbox", seen_until=work.created_at

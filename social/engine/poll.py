@@ -62,7 +62,7 @@ def fetch_and_remember(desk: Desk, claimed: Claim, now: datetime) -> int:
     if wait is not None:
         with desk.database.write() as session:
             mine = finish(session, claimed, profile.id, due_at=wait)
-            if mine and wait - (profile.last_polled_at or now) > SILENT_AFTER:
+            if mine and wait - (profile.last_polled_at or now) > unread_for(live):
                 # whichever request met the limit: customers who write meanwhile are not read, and people must hear of it
                 profiles.record_error(session, profile.id, f"its network is asked again only at {_utc(wait)}", now=now)
         return 0
@@ -157,8 +157,9 @@ def _finish_turn(
         last_error=None,
     )
     budgets.keep_quota(desk, live, session, now)
-    # whoever raised it, and since when: an alert that stays hides the next one
-    if alerts.is_known(session, kind="connector", subject=profile.name):
+    # whoever raised it, and since when: an alert that stays hides the next one. But not before all is read: in the midst of
+    # it a network may make us wait again, and people would be rung each time
+    if not page.more and alerts.is_known(session, kind="connector", subject=profile.name):
         alerts.settle(session, kind="connector", subject=profile.name)
     _tell_of_unread(session, profile, page, now)
 
@@ -360,6 +361,11 @@ def _failed(desk: Desk, claimed: Claim, profile: Profile, error: ConnectorError,
 
 def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def unread_for(live: LiveProfile) -> timedelta:
+    """So long since the last whole poll, a profile is silent: one that is read every few hours later than another."""
+    return max(SILENT_AFTER, 2 * live.poll_every)
 
 
 def _pause_after(name: str, failures: int) -> timedelta:

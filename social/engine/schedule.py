@@ -114,8 +114,7 @@ class Daemon:
                 for lane in range(RINGING_LANES):
                     self._tick(f"ring-{lane + 1}", ringing.ring, seconds=max(1, tick_seconds), woken_by=wakes.RING)
                 self._tick("digest", digest.plan_due, seconds=5, once=True)
-        if self.parts:  # whoever only shows pages has nothing to look after
-            self._tick("look", self._look, seconds=60, once=True)
+        self._tick("look", self._look, seconds=60, once=True)
         self._tick("heartbeat", self._beat, seconds=10, once=True)
         desk.database.on_wake(self._wake)
         if desk.database.dialect == "postgresql":
@@ -177,11 +176,14 @@ class Daemon:
         return upkeep.back_up(desk, now, stop=self._stopping.is_set)
 
     def _look(self, desk: Desk, now: datetime) -> int:
+        name = f"{socket.gethostname()} ({','.join(self.parts) or 'web'})"
+        if not self.parts:
+            return watch.look_at_itself(desk, now, daemon=name, ills=self.ills())
         ills, absent = self.ills(), self.absent()
         found = watch.look_around(
             desk,
             now,
-            daemon=f"{socket.gethostname()} ({','.join(self.parts)})",
+            daemon=name,
             ills=ills,
             absent=() if "respond" in self._absent else absent,  # who would ring? And whoever comes back rings too late
             present=set(PARTS) - self._absent.keys(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,10 +17,10 @@ from social.domain.escalation import EscalationState
 from social.domain.reply import ReplyKind, ReplyState, SentBy
 from social.engine import alerts, backlog, budgets, deliver, removed
 from social.engine.desk import Desk
-from social.engine.poll import SILENT_AFTER
+from social.engine.poll import unread_for
 from social.store import control, profiles
 from social.store.rows import active, c
-from social.store.tables import AlertRow, ConversationRow, EscalationRow, ProfileRow, ReplyRow, UserRow
+from social.store.tables import AlertRow, ConversationRow, EscalationRow, PostRow, ProfileRow, ReplyRow, UserRow
 
 log = logging.getLogger("social.watch")
 
@@ -28,8 +28,8 @@ log = logging.getLogger("social.watch")
 WARN_OWNER_AFTER = timedelta(minutes=50)
 #: A formal complaint without an answer rings so long before its deadline.
 DEADLINE_NEAR = timedelta(hours=24)
-#: A profile that this daemon cannot open, and that nobody else has read when it was due, for so long.
-NOBODY_READS = timedelta(minutes=5)
+#: Something of a profile that this daemon cannot open was due so long ago, and nobody else has done it.
+NOBODY_DOES = timedelta(minutes=10)
 #: An access that ends so soon is told of.
 TOKEN_NEAR = timedelta(days=7)
 ASK_ACCESS_EVERY = timedelta(days=1)
@@ -112,10 +112,22 @@ def look_around(
             *_deadlines(session, now),
             *_late_answers(session, desk, now),
             *_silent_profiles(session, desk, now),
+            *_left_undone(session, desk, daemon, now),
             *_ending_accesses(session, desk, now),
             *_of_this_daemon(desk, daemon, ills or {}),
             *_of_no_daemon(absent),
         ]
+    return _tell(desk, now, found, daemon=daemon, present=present) + behind
+
+
+def look_at_itself(desk: Desk, now: datetime, *, daemon: str, ills: Mapping[str, str]) -> int:
+    """For a daemon that only shows pages: what of it does not work, and whether its clock is right, by which what people write
+    there is due. Returns how many alerts are new."""
+    return _tell(desk, now, list(_of_this_daemon(desk, daemon, ills)), daemon=daemon)
+
+
+def _tell(desk: Desk, now: datetime, found: Sequence[_Cause], *, daemon: str, present: Collection[str] = ()) -> int:
+    with desk.database.read() as session:
         known = _known(session)
     new = [cause for cause in found if (cause.kind, cause.subject) not in known]
     still = {(cause.kind, cause.subject) for cause in found}
@@ -144,7 +156,7 @@ def look_around(
                     brand_id=cause.brand_id,
                     escalation_id=cause.escalation_id,
                 )
-    return len(new) + behind
+    return len(new)
 
 
 def ask_when_accesses_end(desk: Desk, now: datetime) -> int:
@@ -240,14 +252,16 @@ def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_C
     """Also those that could not be opened at the start, unless another daemon reads them. A poll that succeeds settles the
     alert."""
     columns = c(ProfileRow)
-    failing = or_(columns.last_polled_at.is_(None), columns.last_polled_at <= now - SILENT_AFTER)
+    failing = [
+        (columns.id == live.id)
+        & columns.last_error.is_not(None)
+        & or_(columns.last_polled_at.is_(None), columns.last_polled_at <= now - unread_for(live))
+        for live in desk.profiles.values()
+    ]
     rows = session.execute(
         select(columns.id, columns.name, columns.brand_id, columns.last_error).where(
             columns.state == "active",
-            or_(
-                columns.name.in_(desk.broken) & (columns.due_at <= now - NOBODY_READS),
-                columns.id.in_(desk.profiles) & columns.last_error.is_not(None) & failing,
-            ),
+            or_(columns.name.in_(desk.broken) & (columns.due_at <= now - NOBODY_DOES), *failing),
         )
     )
     for profile_id, name, brand_id, error in rows:
@@ -255,6 +269,40 @@ def _silent_profiles(session: Session, desk: Desk, now: datetime) -> Iterator[_C
             kind="connector",
             subject=name,
             message=f"{name} is not being read: {desk.broken.get(name, error)}",
+            urgency=Urgency.HIGH,
+            profile_id=profile_id,
+            brand_id=brand_id,
+        )
+
+
+def _left_undone(session: Session, desk: Desk, daemon: str, now: datetime) -> Iterator[_Cause]:
+    """Profiles that another daemon reads and this one cannot open, where what this one is for stays undone: posts to judge,
+    replies to send or to look up."""
+    if not desk.broken:
+        return
+    profiles, posts, replies = c(ProfileRow), c(PostRow), c(ReplyRow)
+    since = now - NOBODY_DOES
+    undone = [
+        select(posts.id)
+        .where(active(PostRow), posts.profile_id == profiles.id, posts.state == "new", posts.due_at <= since)
+        .exists()
+    ]
+    if control.paused_since(session) is None:
+        undone.append(
+            select(replies.id)
+            .where(active(ReplyRow), replies.profile_id == profiles.id, replies.due_at <= since)
+            .exists()
+        )
+    rows = session.execute(
+        select(profiles.id, profiles.name, profiles.brand_id).where(
+            profiles.state == "active", profiles.name.in_(desk.broken), profiles.due_at > since, or_(*undone)
+        )
+    )
+    for profile_id, name, brand_id in rows:
+        yield _Cause(
+            kind="daemon",
+            subject=f"{daemon}/{name}",
+            message=f"what is due on {name} stays undone: {daemon or 'this daemon'} cannot open it: {desk.broken[name]}",
             urgency=Urgency.HIGH,
             profile_id=profile_id,
             brand_id=brand_id,

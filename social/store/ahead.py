@@ -14,8 +14,6 @@ from social.store.tables import PostRow, ProfileRow, ReplyRow
 
 #: So far apart may the clocks of machines that work together be.
 APART = timedelta(minutes=5)
-#: No second look, and no look for a crisis, is planned so far ahead.
-NO_PLAN = timedelta(hours=1)
 
 
 def pull_back(session: Session, now: datetime) -> int:
@@ -23,13 +21,11 @@ def pull_back(session: Session, now: datetime) -> int:
     now. A robot's text that waits for its time keeps it. Returns how many rows it changed."""
     late = now + APART
     profiles, posts, replies = c(ProfileRow), c(PostRow), c(ReplyRow)
-    # a profile that counts as read until then would hide an outage
-    found = [update(ProfileRow).where(profiles.last_polled_at > late).values(last_polled_at=now)]
-    found += [
-        update(ProfileRow).where(c(ProfileRow)[name] > now + NO_PLAN).values({name: None})
-        for name in ("refresh_due_at", "crisis_due_at")
-    ]
-    found += [
+    found = [
+        # one that counts as read until then would hide an outage; a second look may be planned for hours ahead, by a limit
+        update(ProfileRow)
+        .where(profiles.last_polled_at > late)
+        .values(last_polled_at=now, refresh_due_at=None, crisis_due_at=None),
         update(PostRow).where(active(PostRow), posts.state == "new", posts.due_at > late).values(due_at=now),
         update(ReplyRow)
         .where(active(ReplyRow), replies.state == ReplyState.SENDING.value, replies.intended_at > late)

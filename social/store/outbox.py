@@ -280,23 +280,22 @@ def settle_sent(
 
 def settle_public(
     session: Session, row: ReplyRow, *, external_id: str, permalink: str | None, at: datetime, now: datetime
-) -> bool:
+) -> None:
     """The network itself shows the text, or has said that it took it: stronger than whatever a look-up made of it meanwhile.
-    The caller holds the conversation. ``False``: it was settled already, or given up; where it is stays with it all the same."""
+    The caller holds the conversation. Where it was settled already, or given up, its place stays with it all the same."""
     robot = row.sent_by == SentBy.ROBOT.value
     if row.state == ReplyState.PLANNED.value:  # the look-up said "surely absent" and erred: it must not go out again
         change_state(session, row.id or 0, ReplyState.PLANNED, ReplyState.SENDING)
         if robot:
             take_cap(session, row, at=at)
     if settle_sent(session, row.id or 0, external_id=external_id, permalink=permalink, at=at, now=now):
-        return True
+        return
     row.external_id, row.permalink = external_id, permalink
     session.add(row)
     if robot and row.state != ReplyState.SENT.value:
         # it was called absent, given up, and is public all the same: that was this conversation's automatic text
         conversation = session.get_one(ConversationRow, row.conversation_id)
         take_cap(session, row, at=max(filter(None, (conversation.last_automated_at, at))))
-    return False
 
 
 #: So many of the last texts are not said again where there are others.

@@ -80,6 +80,15 @@ def test_what_waited_is_done_at_once_and_a_text_that_waits_for_its_time_keeps_it
     assert row_of(left.database, PostRow, left.new)["state"] == "judged"
 
 
+def test_a_second_look_that_a_limit_put_off_for_hours_is_left_alone(database: Database) -> None:
+    profile(database)
+    later = RIGHT + timedelta(hours=8)
+    with database.write() as session:
+        session.execute(update(ProfileRow).values(last_polled_at=RIGHT, refresh_due_at=later, crisis_due_at=later))
+        assert ahead.pull_back(session, RIGHT) == 0
+    assert [row.refresh_due_at for row in rows(database, ProfileRow)] == [later]
+
+
 def test_profiles_are_looked_at_again_and_an_outage_is_told(left: Ahead) -> None:
     assert all(row.last_polled_at >= WRONG and row.refresh_due_at > WRONG for row in rows(left.database, ProfileRow))
     desk = left.after_a_new_start()

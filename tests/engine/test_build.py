@@ -242,7 +242,7 @@ def test_who_judges_nothing_loads_no_model_and_complains_of_none(
     desk = build.open_desk(settings(home, text=text), database, SteppedClock(START), parts=parts)
     try:
         assert [live.name for live in desk.profiles.values()] == ["page"]
-        assert watch.look_around(desk, START + watch.NOBODY_READS) == 1  # of the profile that cannot be opened
+        assert watch.look_around(desk, START + watch.NOBODY_DOES) == 1  # of the profile that cannot be opened
         watch.beat(desk, name="here:1", parts=",".join(parts), started_at=START)
         with database.read() as session:
             assert [daemon.model for daemon in control.running(session, at=machine_now())] == [None]

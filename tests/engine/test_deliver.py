@@ -22,13 +22,13 @@ from social.domain.errors import (
 )
 from social.domain.hours import BusinessCalendar, parse_weekly
 from social.domain.post import Author, FetchedPost, PostRef, ProfileMode
-from social.domain.reply import Receipt, ReplyKind, SentBy
+from social.domain.reply import Receipt, ReplyKind, ReplyState, SentBy
 from social.engine import line, people, ringing
 from social.engine.claims import MAXIMUM_ATTEMPTS
 from social.engine.desk import Leases
 from social.engine.schedule import run_stepped
 from social.ports import Permission, Verdict
-from social.store import control, escalations
+from social.store import control, escalations, outbox
 from social.store.session import Database
 from social.store.tables import BudgetRow, ConversationRow, ReplyRow
 from tests.cast import HANNA, MAREK, PIOTR, WARSAW, at
@@ -756,6 +756,25 @@ def test_a_receipt_outweighs_a_look_up_that_saw_nothing(
         line.send_out(other, clock.now())
     assert network.calls.count("reply") == 1
     assert case_of(database).state == ("open" if by is SentBy.ROBOT else "answered")
+
+
+def test_a_receipt_of_a_persons_answer_that_was_given_up_meanwhile_ends_the_case(
+    database: Database, new_database: Callable[[], Database], clock: SteppedClock
+) -> None:
+    network = Hides(clock)
+    told = Told(database, clock, network)
+    clock.advance_to(DUE)
+    answer = people.answer(database, NETWORK_RULES, told.case_id, WORDS, user=MAREK, now=clock.now())
+    beside = new_database()
+
+    def gives_up() -> None:
+        with beside.write() as session:
+            outbox.change_state(session, answer.reply_id, ReplyState.SENDING, ReplyState.REFUSED, reason="absent")
+
+    network.meanwhile = gives_up
+    told.deliver()
+    assert case_of(database).state == "answered"
+    assert row_of(database, ReplyRow, answer.reply_id)["external_id"] == network.public_replies[0].native_id
 
 
 # --- what breaks every time -------------------------------------------------------------------------------------------

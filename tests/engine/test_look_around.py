@@ -17,17 +17,18 @@ from social.domain.errors import CredentialsExpired, RateLimited, Unreachable
 from social.engine import alerts as engine_alerts
 from social.engine import budgets, line, people, watch
 from social.engine.desk import Desk
+from social.engine.poll import SILENT_AFTER
 from social.engine.schedule import Daemon, run_stepped
 from social.notifiers.ping import Ping
 from social.ports import Inspection, Quota
 from social.store import control
 from social.store.rows import c
 from social.store.session import Database
-from social.store.tables import AlertRow, ProfileRow
+from social.store.tables import AlertRow, PostRow, ProfileRow
 from tests.cast import MAREK, SHOP, at
 from tests.engine.looking import eventually, rows
 from tests.engine.on_call import FakeNotifier, on_call
-from tests.factories import assessment, case, desk_for, post, profile, remembered
+from tests.factories import assessment, case, desk_for, planned, post, profile, remembered
 from tests.fakes import FakeClassifier, FakeConnector
 from tests.notifiers.servers import HOST, Drawer, Visits, web_server
 from tests.story.telling import alerts
@@ -186,6 +187,83 @@ def test_a_profile_that_one_machine_cannot_open_and_another_reads_rings_nobody(
         clock.advance(timedelta(minutes=1))
 
 
+@pytest.mark.parametrize("what", ["post", "reply"])
+def test_what_a_machine_leaves_undone_since_it_cannot_open_a_profile_rings_once_though_another_reads_it(
+    database: Database, desk: Desk, clock: SteppedClock, new_database: Callable[[], Database], what: str
+) -> None:
+    """One machine reads, another one judges and sends, and that one lacks a secret file."""
+    (live,) = desk.profiles.values()
+    shop = profile(database)
+    row_id = remembered(database, shop, post(when=NOON), now=NOON)
+    if what == "reply":
+        with database.write() as session:
+            session.execute(update(PostRow).values(state="judged"))
+        planned(database, row_id, due_at=NOON)
+    lacks = replace(desk, database=new_database(), profiles={}, broken={live.name: "its credential was not found."})
+    for minute in range(40):
+        line.take_in(desk, clock.now())
+        watch.look_around(lacks, clock.now(), daemon=HOST_B)
+        watch.look_around(desk, clock.now(), daemon=HOST_A)
+        assert told(database) == ([] if minute < 10 else [("daemon", "high")]), minute
+        clock.advance(timedelta(minutes=1))
+    (alert,) = alerts(database)
+    assert alert.message.startswith(f"what is due on {live.name} stays undone: {HOST_B} cannot open it")
+    lacks.broken = {}
+    watch.look_around(lacks, NOON + timedelta(minutes=75), daemon=HOST_B)
+    assert told(database) == []
+
+
+@pytest.mark.parametrize(("hours", "kinds"), [(0.1, []), (8, ["connector"])])
+def test_a_profile_that_is_read_every_hour_is_not_silent_after_half_of_one(
+    database: Database, clock: SteppedClock, network: Inspected, hours: float, kinds: list[str]
+) -> None:
+    desk = desk_for(database, clock, network, poll_every=timedelta(hours=1))
+    run_stepped(desk, clock, until=NOON + timedelta(minutes=59))
+    of_hours = RateLimited("slow down.", until=NOON + timedelta(hours=1 + hours), scope="all")
+    with database.write() as session:
+        (live,) = desk.profiles.values()
+        budgets.keep_pause(session, live.id, of_hours, clock.now())
+    run_stepped(desk, clock, until=NOON + timedelta(hours=3))
+    assert [alert.kind for alert in alerts(database)] == kinds
+
+
+def test_a_limit_in_the_midst_of_a_long_catching_up_rings_once(
+    database: Database, desk: Desk, clock: SteppedClock, network: Inspected
+) -> None:
+    """After an outage: ten pages, then a wait of a quarter of an hour, again and again."""
+    (live,) = desk.profiles.values()
+    with database.write() as session:
+        session.execute(update(ProfileRow).values(last_polled_at=NOON - timedelta(hours=2)))
+        engine_alerts.raise_once(session, kind="connector", subject=live.name, message="silent", now=NOON)
+    raised = alerts(database)[0].id
+    network.publishes(*(post(when=NOON, native_id=f"q{n}", thread_root=f"q{n}") for n in range(30)))
+    network.page_size = 1
+    for _ in range(2):
+        line.take_in(desk, clock.now())
+        assert [alert.id for alert in alerts(database)] == [raised]
+        clock.advance(timedelta(minutes=15))
+    while rows(database, ProfileRow)[0].last_polled_at < NOON:
+        line.take_in(desk, clock.now())
+        clock.advance(timedelta(minutes=15))
+    assert alerts(database) == []
+
+
+def test_a_daemon_that_only_shows_pages_tells_of_its_clock_and_asks_no_switch(database: Database) -> None:
+    visits, passed = Visits(), [0.0]
+    shown = [NOON]
+    clock = RealClock(None, machine=lambda: shown[0], seconds=lambda: passed[0])
+    with web_server(visits) as port:
+        daemon = Daemon(replace(desk_for(database, clock, FakeConnector()), profiles={}), [])
+        daemon.desk.on_call = on_call(FakeNotifier(RealClock()), ping=Ping(f"http://{HOST}:{port}/check", Drawer()))
+        look(daemon)
+        assert told(database) == []
+        shown[0], passed[0] = NOON + timedelta(days=1), 60.0
+        look(daemon)
+        look(daemon)
+    assert told(database) == [("clock", "high")]
+    assert visits.paths == []
+
+
 def test_an_alert_that_was_raised_while_a_poll_was_under_way_does_not_hide_the_next_one(
     database: Database, desk: Desk, clock: SteppedClock, network: Inspected
 ) -> None:
@@ -206,10 +284,10 @@ def test_a_profile_that_could_not_be_opened_rings(database: Database, desk: Desk
 
     with database.read() as session:
         (due_at,) = session.execute(select(c(ProfileRow).due_at).where(c(ProfileRow).name == "fikcja-second")).one()
-    watch.look_around(desk, due_at + timedelta(minutes=4))
+    watch.look_around(desk, due_at + timedelta(minutes=9))
     assert told(database) == []  # perhaps another machine can
-    watch.look_around(desk, due_at + timedelta(minutes=5))
     watch.look_around(desk, due_at + timedelta(minutes=10))
+    watch.look_around(desk, due_at + timedelta(minutes=20))
 
     (alert,) = alerts(database)
     assert (alert.kind, alert.subject) == ("connector", "fikcja-second")
@@ -222,7 +300,7 @@ def test_a_short_trouble_rings_nobody(database: Database, desk: Desk) -> None:
         session.execute(
             update(ProfileRow)
             .where(c(ProfileRow).id == profile_id)
-            .values(last_error="once", last_polled_at=NOON - watch.SILENT_AFTER + timedelta(seconds=1))
+            .values(last_error="once", last_polled_at=NOON - SILENT_AFTER + timedelta(seconds=1))
         )
 
     assert watch.look_around(desk, NOON) == 0
