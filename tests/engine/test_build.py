@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from responders.snapshot import Timing
 from social.clock import PacedClock, RealClock, SteppedClock, machine_now
@@ -231,6 +231,17 @@ def test_the_pages_alone_open_no_network_no_model_and_no_secret(database: Databa
     assert (desk.profiles, desk.broken, desk.on_call, desk.expects_model) == ({}, {}, None, False)
     assert [row.last_error for row in rows(database, ProfileRow)] == [None, None]
     desk.close()
+
+
+@pytest.mark.parametrize(("how", "told"), [({}, True), (PACED, False)], ids=["real", "simulated"])
+def test_it_tells_of_times_that_a_clock_before_it_left_ahead(
+    database: Database, home: Path, caplog: pytest.LogCaptureFixture, how: dict[str, str], told: bool
+) -> None:
+    build.open_desk(settings(home, how), database, SteppedClock(START), parts=())
+    with database.write() as session:
+        session.execute(update(ProfileRow).values(last_polled_at=START + timedelta(minutes=9)))
+    build.open_desk(settings(home, how), database, SteppedClock(START), parts=())
+    assert ("lay ahead of this clock" in caplog.text) is told
 
 
 @pytest.mark.parametrize("parts", [("poll",), ("respond",), ("poll", "respond")])
