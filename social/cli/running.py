@@ -74,7 +74,7 @@ def run_settings(
         judges = "triage" in parts
         _say(f"Dyżur is opening. {_loading(settings)}" if judges else "Dyżur is opening.")
         # before the clock: a simulated world starts when we are ready to watch it
-        judge = judge or (build.load_judge(settings) if judges else build.rules_instead(settings))
+        judge = judge or build.judge_for(settings, parts)
         with _world(settings, database, seed) as world:
             zone = settings.brands[0].timezone
             logs.set_up(clock=world, zone=zone, level=level)

@@ -123,10 +123,12 @@ def load_judge(settings: Settings) -> tuple[Classifier, Classifier]:
         return rules_only(str(error), languages=languages, rules=rules), fallback
 
 
-def rules_instead(settings: Settings) -> tuple[Classifier, Classifier]:
-    """For a daemon that judges nothing, and only looks quickly at what is urgent by its words."""
+def judge_for(settings: Settings, parts: Collection[str]) -> tuple[Classifier, Classifier]:
+    """As ``load_judge`` for who does triage; else the rules alone, which only look quickly at what is urgent by its words."""
     from triage.load import rules_only
 
+    if "triage" in parts:
+        return load_judge(settings)
     rules = rules_only("this daemon judges nothing", languages=_languages(settings), rules=open_rules(settings))
     return rules, rules
 
@@ -151,7 +153,7 @@ def open_desk(
     judges needs the model, and who does none of them (the pages alone) no network and no secret. The database must be
     current."""
     # first: what it refuses must leave nothing half open
-    classifier, fallback = judge or (load_judge(settings) if "triage" in parts else rules_instead(settings))
+    classifier, fallback = judge or judge_for(settings, parts)
     now = world.now()
     with database.write() as session:
         profiles.synchronise(

@@ -167,7 +167,7 @@ class Daemon:
     def absent(self) -> list[str]:
         """Parts that no daemon on this database has done for a while: what they are for is not done at all."""
         with self.desk.database.read() as session:
-            done = control.parts_done(session, at=clock.machine_now()).union(self.parts)
+            done = control.parts_done(control.running(session, at=clock.machine_now())).union(self.parts)
         now = clock.monotonic()
         self._absent = {part: self._absent.get(part, now) for part in PARTS if part not in done}
         return [part for part, since in self._absent.items() if now - since >= ABSENT_SECONDS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,9 +128,9 @@ def running(session: Session, *, at: datetime) -> list[Daemon]:
     ]
 
 
-def parts_done(session: Session, *, at: datetime) -> frozenset[str]:
-    """Which of ``PARTS`` some running daemon does."""
-    return frozenset(PARTS) & {part for daemon in running(session, at=at) for part in daemon.parts.split(",")}
+def parts_done(daemons: Iterable[Daemon]) -> frozenset[str]:
+    """Which of ``PARTS`` one of these (see ``running``) does."""
+    return frozenset(PARTS) & {part for daemon in daemons for part in daemon.parts.split(",")}
 
 
 def _shared(session: Session, at: datetime) -> datetime:

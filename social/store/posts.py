@@ -403,9 +403,6 @@ def _addresses(post: PostRow) -> set[str]:
 
 def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now: datetime) -> None:
     """A reply of ours that was doubtful, or settled by a person who did not give its address, is seen on the network."""
-    assert row.id is not None
-    conversation = session.get(ConversationRow, row.conversation_id)
-    assert conversation is not None
     outbox.settle_public(
         session, row, external_id=post.native_id, permalink=post.permalink, at=post.created_at, now=now
     )
@@ -413,7 +410,7 @@ def _adopt(session: Session, row: ReplyRow, post: FetchedPost | PostRow, *, now:
         # whoever delivers it comes too late to end the case
         record_person_answer(
             session,
-            conversation,
+            session.get_one(ConversationRow, row.conversation_id),
             at=post.created_at,
             now=now,
             natively=False,

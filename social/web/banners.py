@@ -32,7 +32,7 @@ def banners(desk: WebDesk) -> Banners:
     with desk.database.read() as session:
         paused = control.paused_since(session)
         daemons = control.running(session, at=clock.machine_now())
-        done = control.parts_done(session, at=clock.machine_now())
+        done = control.parts_done(daemons)
         rehearsing = session.execute(
             select(columns.name, columns.dry_run_since)
             .where(columns.mode == ProfileMode.DRY_RUN.value, columns.state == "active")

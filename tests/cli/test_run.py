@@ -19,6 +19,7 @@ from social.cli.opening import free_port
 from social.domain.errors import ConfigurationError
 from social.store.session import Database
 from social.store.tables import AlertRow, EscalationRow, PostRow, ProfileRow, ReplyRow
+from tests.cli.conftest import SHOP
 from tests.cli.conftest import Social as CalledHere
 from tests.cli.processes import SPEED, Shop, lines_of, social
 from tests.engine.looking import eventually, rows
@@ -161,7 +162,7 @@ def test_it_says_that_the_port_is_taken_and_leaves_nothing_behind(page: Shop) ->
 
 def test_the_pages_alone_need_no_secret_of_a_network_and_take_no_profile_for_broken(tmp_path: Path) -> None:
     shop = Shop(tmp_path, free_port())
-    (tmp_path / "config.toml").write_text(REAL_SHOP, encoding="utf-8")
+    (tmp_path / "config.toml").write_text(f'[notify]\nping = "kept-elsewhere"\n{SHOP}', encoding="utf-8")
     try:
         process = shop.run("--only", "web")
         shop.logs("The desk", "Stop with Ctrl-C")
@@ -173,42 +174,16 @@ def test_the_pages_alone_need_no_secret_of_a_network_and_take_no_profile_for_bro
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
         assert "NOT WATCHED" not in shop.log and "stays off" not in shop.log
-        database = Database(f"sqlite:///{tmp_path}/var/dyzur.db")
-        assert [(row.name, row.last_error) for row in rows(database, ProfileRow)] == [("page", None)]
+        database = Database(f"sqlite:///{tmp_path}/var/shop.db")
+        assert [(row.name, row.last_error) for row in rows(database, ProfileRow)] == [("shop-page", None)]
         assert rows(database, AlertRow) == []
-        assert not (tmp_path / "var" / "dyzur.key").exists()
+        assert not (tmp_path / "var" / "shop.key").exists()
         database.close()
 
         assert shop.run("--only", "respond").wait(timeout=60) == ConfigurationError.exit_code  # who writes needs them
         assert "kept-elsewhere" in shop.log
     finally:
         shop.close()
-
-
-#: A shop of the real world whose secrets are elsewhere.
-REAL_SHOP = """
-[notify]
-ping = "kept-elsewhere"
-
-[database]
-url = "sqlite:///var/dyzur.db"
-
-[[brands]]
-name = "Fikcja"
-languages = ["pl"]
-timezone = "Europe/Warsaw"
-[brands.hours]
-mon-fri = ["09:00-17:00"]
-
-[[profiles]]
-name = "page"
-brand = "Fikcja"
-connector = "facebook"
-credential = "kept-elsewhere"
-
-[connectors.facebook]
-base_url = "http://127.0.0.1:9/facebook"
-"""
 
 
 def test_it_refuses_a_part_that_does_not_exist(social: CalledHere, shop: Path) -> None:

@@ -47,7 +47,7 @@ def ready(request: Request) -> Response:
     try:
         with desk.database.read() as session:
             found = of_profiles(session, now=desk.now())
-            daemon = control.parts_done(session, at=clock.machine_now()) == set(control.PARTS)
+            daemon = control.parts_done(control.running(session, at=clock.machine_now())) == set(control.PARTS)
             paused = control.paused_since(session) is not None
         checks = {"database": schema.status(desk.database).up_to_date, "daemon": daemon}
     except DyzurError:
@@ -85,7 +85,7 @@ class _Numbers:
             yield from _queue(session)
             yield from _replies(session, now)
             daemons = control.running(session, at=clock.machine_now())
-            done = control.parts_done(session, at=clock.machine_now())
+            done = control.parts_done(daemons)
             paused = control.paused_since(session) is not None
         yield GaugeMetricFamily("dyzur_daemons", "Daemons with a fresh heartbeat.", value=len(daemons))
         parts = GaugeMetricFamily("dyzur_part_running", "1 where some daemon does this part.", labels=["part"])
